@@ -10,18 +10,9 @@ import { batchRequest, intakeOver, lines, tickets } from '../support/batch-intak
 const operator = { actor: 'test' };
 const blue = { ...operator, team: 'blue' };
 
-interface Item {
-  readonly position: number;
-  readonly item_id: string;
-  readonly chunk: number;
-  readonly message_id: string;
-  readonly customer: string | null;
-  readonly team: string | null;
-  readonly labels: string | null;
-  readonly data: string | null;
-  readonly state: string;
-  readonly error_message: string | null;
-}
+type Item = { readonly position: number; readonly data: string | null } & Readonly<
+  Record<'item_id' | 'state', string>
+>;
 
 /** What is promised of batches that come in. */
 export function batchIntakeContract(_: string, open: () => Promise<SqlDatabase>): void {

@@ -166,12 +166,12 @@ async function operate(
       service.retry(name, reason, operatorOf(options)),
     );
     if (options.json !== true) tell(context, `${formatCount(count)} items run again.`);
-    return shown(context, batch, options);
+    return showBatch(context, batch, options);
   }
   const batch = await withService(context, options, (service) =>
     service[order](name, reason, operatorOf(options)),
   );
-  return shown(context, batch, options);
+  return showBatch(context, batch, options);
 }
 
 async function change(context: CommandContext, name: string, options: ChangeOptions): Promise<number> {
@@ -184,7 +184,7 @@ async function change(context: CommandContext, name: string, options: ChangeOpti
     });
     return service.change(name, parseRequest(changeBatchSchema, request), operatorOf(options));
   });
-  return shown(context, batch, options);
+  return showBatch(context, batch, options);
 }
 
 async function output(
@@ -213,7 +213,7 @@ async function writeAll({ stdout }: CommandContext, pieces: AsyncIterable<string
   for await (const piece of pieces) if (!stdout.write(piece)) await once(stdout, 'drain');
 }
 
-function shown(context: CommandContext, batch: BatchDocument, options: BatchOptions): number {
+function showBatch(context: CommandContext, batch: BatchDocument, options: BatchOptions): number {
   print(context, options.json === true ? json(batch) : batchText(batch));
   return exitCodes.ok;
 }

@@ -82,9 +82,9 @@ export class ItemReader {
 
   #idOf(position: number, { id }: ItemParts, faults: Fault[]): string {
     if (id === undefined || id === null) return String(position);
-    const problem = idProblem(id);
-    if (problem !== undefined) faults.push({ field: 'id', problem });
-    return String(id);
+    if (isUsableId(id)) return id;
+    faults.push({ field: 'id', problem: idProblem(id) });
+    return String(position);
   }
 
   /** The batch's origin, or another one with what the item names. */
@@ -141,7 +141,7 @@ export class ItemReader {
 /** The id that an item which is left out is kept under: its own, where that can be. */
 export function keptId(position: number, id: unknown): string {
   if (id === undefined || id === null) return String(position);
-  return idProblem(id) === undefined ? String(id) : reservedId(position);
+  return isUsableId(id) ? id : reservedId(position);
 }
 
 /** An id that no input can have given. */
@@ -149,11 +149,20 @@ export function reservedId(position: number): string {
   return `${reservedIds}skipped:${position}`;
 }
 
-function idProblem(id: unknown): string | undefined {
+function isUsableId(id: unknown): id is string {
+  return (
+    typeof id === 'string' &&
+    id.length > 0 &&
+    id.length <= maxIdCharacters &&
+    isStorableText(id) &&
+    !id.startsWith(reservedIds)
+  );
+}
+
+function idProblem(id: unknown): string {
   if (typeof id !== 'string') return 'is not a text';
   if (id.length === 0 || id.length > maxIdCharacters) return `has 1 to ${maxIdCharacters} characters`;
-  if (!isStorableText(id)) return storableProblem;
-  return id.startsWith(reservedIds) ? `must not begin with "${reservedIds}"` : undefined;
+  return isStorableText(id) ? `must not begin with "${reservedIds}"` : storableProblem;
 }
 
 function isAbsent(value: unknown): boolean {

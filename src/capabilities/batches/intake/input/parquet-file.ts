@@ -141,11 +141,12 @@ async function checkGroup(
     while (pageValues < count && reader.offset < view.byteLength - 1) {
       const header = parquetHeader(reader);
       const page = {
-        bytes: Number(header.uncompressed_page_size),
-        stored: Number(header.compressed_page_size),
+        bytes: header.uncompressed_page_size,
+        stored: header.compressed_page_size,
       };
-      const told = Number((header.data_page_header ?? header.data_page_header_v2)?.num_values ?? 0);
-      const entries = Number(header.dictionary_page_header?.num_values ?? 0);
+      const told = (header.data_page_header ?? header.data_page_header_v2)?.num_values ?? 0;
+      const entries = header.dictionary_page_header?.num_values ?? 0;
+      // Whatever their types say, they are what the file says.
       const isSound = [page.bytes, page.stored, told, entries].every(
         (number) => Number.isSafeInteger(number) && number >= 0,
       );
