@@ -1,9 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
-import { MessageCancellations } from '../../src/engine/ledger/message-cancellations.ts';
-import { MessageCanceller } from '../../src/engine/pipeline/message-canceller.ts';
 import type { Admission } from '../../src/engine/ledger/message-ledger.ts';
 import { MessageOperations } from '../../src/capabilities/message-operations/message-operations.ts';
 import { MessageSearch } from '../../src/capabilities/message-operations/message-search.ts';
@@ -11,10 +8,9 @@ import type {
   MessageFilter,
   MessagePlace,
 } from '../../src/capabilities/message-operations/message-selection.ts';
-import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
-import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
+import type { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 import { LedgerHarness, someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';
+import { messageServiceOver } from '../support/message-service.ts';
 import type { Viewer } from '../../src/http/operator.ts';
 
 const operator = { actor: 'ann' };
@@ -37,20 +33,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       search = new MessageSearch(database);
       operations = new MessageOperations(database);
       told = [];
-      const publisher = { notify: (stage: string, id: string) => told.push({ stage, id }) };
-      service = new MessageService({
-        search,
-        operations,
-        canceller: new MessageCanceller({
-          ledger: new MessageCancellations(database),
-          publisher,
-          metrics: createMetrics(metricCatalogue),
-          clock: systemClock,
-        }),
-        bodies: { read: () => Promise.resolve(undefined) },
-        publisher,
-        clock: systemClock,
-      });
+      service = messageServiceOver(database, (stage, id) => told.push({ stage, id }));
     });
 
     const tickedSince = async (id: Uuid): Promise<boolean> => {

@@ -41,11 +41,12 @@ beforeEach(async () => {
 
 const get = (path: string, key = read) =>
   requestTo(app).get(`/v1/batches${path}`).set('authorization', `Bearer ${key}`);
-const send = (method: 'post' | 'patch', path: string, body: unknown, key = operate) =>
-  requestTo(app)
-    [method](`/v1/batches${path}`)
+const send = (method: 'post' | 'patch', path: string, body: unknown, key = operate) => {
+  const request = requestTo(app)[method](`/v1/batches${path}`);
+  return request
     .set({ authorization: `Bearer ${key}`, 'content-type': 'application/json' })
     .send(JSON.stringify(body));
+};
 
 const good = (n: number): Fate => ({ kind: 'says', data: { secret: n }, costUsd: '0.01' });
 const mixed = (n: number): Fate => (n === 2 ? { kind: 'dies', code: 'MILLRACE_STAGE_FAILED' } : good(n));

@@ -337,7 +337,7 @@ onEachLedger((_, openLedger) => {
     );
     await expect(service().erase({ customer: 'busy' }, order)).rejects.toMatchObject({
       code: 'MILLRACE_ERASURE_BLOCKED',
-      message: expect.stringContaining('1 messages or calls') as string,
+      message: expect.stringContaining('1 messages, calls or items of batches') as string,
     });
   });
 

@@ -102,7 +102,7 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   ],
   createBatch: [
     { body: { name: 'amber-batch', team: 'amber', customer: 'c', feature: 'f', pipeline: 'support' } },
-    { body: { name: 'amber-batch', customer: 'c', feature: 'f', pipeline: 'support' } },
+    { body: { name: 'teal-batch', customer: 'c', feature: 'f', pipeline: 'support' } },
   ],
   uploadBatchItems: [{ path: others.batch }],
   estimateBatch: [{ path: others.batch }],

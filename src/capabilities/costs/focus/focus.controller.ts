@@ -16,6 +16,7 @@ import { focusGrains } from './focus-query.ts';
 
 const formatNames: readonly FocusFormat[] = ['csv', 'parquet'];
 
+/** Usage and cost for tools that read FOCUS. */
 @ApiTags('costs')
 @ApiBearerAuth()
 @Controller('v1/focus')
