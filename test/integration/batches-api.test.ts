@@ -41,11 +41,12 @@ beforeEach(async () => {
 
 const get = (path: string, key = read) =>
   requestTo(app).get(`/v1/batches${path}`).set('authorization', `Bearer ${key}`);
-const send = (method: 'post' | 'patch', path: string, body: unknown, key = operate) =>
-  requestTo(app)
-    [method](`/v1/batches${path}`)
+const send = (method: 'post' | 'patch', path: string, body: unknown, key = operate) => {
+  const request = requestTo(app)[method](`/v1/batches${path}`);
+  return request
     .set({ authorization: `Bearer ${key}`, 'content-type': 'application/json' })
     .send(JSON.stringify(body));
+};
 
 const good = (n: number): Fate => ({ kind: 'says', data: { secret: n }, costUsd: '0.01' });
 const mixed = (n: number): Fate => (n === 2 ? { kind: 'dies', code: 'MILLRACE_STAGE_FAILED' } : good(n));
@@ -163,7 +164,7 @@ describe('batches', () => {
   });
 
   it('hand out their output when they are over, or what there is, and their failed items', async () => {
-    const running = await batches.submit({ name: 'running', items: 1 });
+    const running = await batches.submit({ name: 'running', items: 1, state: 'receiving' });
     const id = await ended();
     expect(problemOf(await get(`/${id}/output`)).code).toBe('MILLRACE_FORBIDDEN');
     expect(problemOf(await get(`/${running}/output`, data))).toMatchObject({
@@ -172,7 +173,7 @@ describe('batches', () => {
     });
     const partial = await get(`/${running}/output?partial=true`, data);
     expect({ status: partial.statusCode, text: partial.text ?? '' }).toEqual({ status: 200, text: '' });
-    const output = await get(`/${id}/output`, data).buffer(true).parse(asText);
+    const output = await get(`/${id}/output`, data).responseType('blob');
     expect(output.headers).toMatchObject({
       'content-type': 'application/x-ndjson',
       'cache-control': 'no-store',
@@ -184,7 +185,7 @@ describe('batches', () => {
       'failed',
       'succeeded',
     ]);
-    const failed = await get(`/${id}/failed-items`, data).buffer(true).parse(asText);
+    const failed = await get(`/${id}/failed-items`, data).responseType('blob');
     expect(String(failed.body)).toBe(
       '{"id":"item-2","data":{"n":2},"status":"failed","error":{"code":"MILLRACE_STAGE_FAILED","message":"died of MILLRACE_STAGE_FAILED"}}\n',
     );
@@ -242,9 +243,3 @@ describe('batches', () => {
     expect((await get('', bound)).body).toEqual({ batches: [] });
   });
 });
-
-function asText(response: NodeJS.ReadableStream, done: (error: Error | null, text: string) => void): void {
-  const pieces: Buffer[] = [];
-  response.on('data', (piece: Buffer) => pieces.push(Buffer.from(piece)));
-  response.on('end', () => done(null, Buffer.concat(pieces).toString()));
-}

@@ -8,8 +8,9 @@ import type { BatchSettings } from './batch-settings.ts';
  *   receiving ─► running ◄─► paused
  *                 │  ▲
  *                 │  └────── halted       something is wrong that more items would not make right; resumed by an operator
- *                 ├────────► cancelling ─► cancelled
- *                 └────────► succeeded, failed, expired
+ *                 ├────────► cancelling ─► cancelled          by an operator, from paused and halted too
+ *                 │               └──────► expired, succeeded   because the deadline is over
+ *                 └────────► succeeded, failed             when all items have ended, paused or halted as well
  *
  * Every item ends in exactly one of succeeded, failed, expired, cancelled and skipped; together they are the input's.
  */

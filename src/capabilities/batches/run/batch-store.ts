@@ -1,5 +1,6 @@
 import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts';
 import { isUuid, type Uuid } from '../../../kernel/ids.ts';
+import { isStorableText } from '../../../kernel/storable-text.ts';
 import type { Viewer } from '../../../http/operator.ts';
 import type { Batch, BatchState, Cause, ChunkState, ItemEnd, ItemState } from '../batch.ts';
 import { batchOf, type BatchRow } from '../batch-rows.ts';
@@ -107,6 +108,8 @@ export class BatchStore {
 
   /** Those of this id or name; two at most. */
   async find(reference: string, viewer: Viewer): Promise<readonly Batch[]> {
+    // No batch has such a name.
+    if (!isStorableText(reference)) return [];
     const id = isUuid(reference.toLowerCase()) ? reference.toLowerCase() : undefined;
     const { rows } = await this.#database.query<BatchRow>(sql.findBatches, [id, reference, viewer.team]);
     return rows.map((row) => batchOf(row));

@@ -5,17 +5,24 @@ import { named } from '../../../drivers/sql-database/sql-statement.ts';
  * anything that followed from it is open.
  */
 
-/** The messages of trees, by their roots in $1: id, root and whatever `columns` says. */
-const trees = (
-  columns: string,
-): string => `select ${columns} from millrace.messages m where m.id = any($1::uuid[])
+/** The messages of trees, by their roots in $1. Materialized: no worker process is started for the few rows of a group of items. */
+const trees = (columns: string): string => `tree as materialized (
+     select ${columns} from millrace.messages m where m.id = any($1::uuid[])
      union all
-     select ${columns} from millrace.messages m where m.root_id = any($1::uuid[]) and m.parent_id is not null`;
+     select ${columns} from millrace.messages m where m.root_id = any($1::uuid[]) and m.parent_id is not null)`;
+
+/** Whether anything that followed from a root is open: one look at an index for each, however many messages there are. */
+const hasOpen = (root: string): string => `coalesce((select true from millrace.messages d
+       where d.root_id = ${root} and d.parent_id is not null and d.sweep_at is not null limit 1), false)`;
+
+/** The items of a batch ($1) that are under way, by index. */
+const underWay = `under_way as materialized (
+     select i.batch_id, i.chunk, i.position, i.item_id, i.message_id from millrace.batch_items i
+     where i.state = 'running' and i.batch_id = $1::uuid order by i.batch_id, i.chunk, i.position)`;
 
 /**
  * $1 batch, $2 chunk, $3 position of the last item that was looked at, $4 how many are looked at, $5 how many ended ones at most. Rows
- * come with the last place that was looked at, one without an item where none has ended. Item by item: joined as a whole, the plan may
- * read all messages there are.
+ * come with the last place that was looked at, one without an item where none has ended.
  */
 export const findEnded = named(
   'batches.find_ended_items',
@@ -24,11 +31,8 @@ export const findEnded = named(
      where i.state = 'running' and (i.batch_id, i.chunk, i.position) > ($1::uuid, $2::int, $3::int)
      order by i.batch_id, i.chunk, i.position limit $4),
    ended as materialized (
-     select l.* from looked l cross join lateral (
-       select from millrace.messages m
-       where m.id = l.message_id and m.sweep_at is null
-         and not exists (select from millrace.messages d where d.root_id = l.message_id and d.parent_id is not null and d.sweep_at is not null)
-       limit 1) m
+     select l.* from looked l join millrace.messages m on m.id = l.message_id
+     where m.sweep_at is null and not ${hasOpen('l.message_id')}
      order by l.batch_id, l.chunk, l.position limit $5)
    select p.batch_id as last_batch, p.chunk as last_chunk, p.position as last_position, n.looked,
      e.batch_id, e.chunk, e.position, e.item_id, e.message_id, s.bytes
@@ -53,20 +57,20 @@ export const listWaiting = named(
 /** $1 batch, $2 how many: its items that are under way, and whose messages were never admitted. */
 export const listNeverAdmitted = named(
   'batches.list_never_admitted_items',
-  `select i.batch_id, i.chunk, i.position, i.item_id, i.message_id, '0' as bytes from millrace.batch_items i
-   where i.batch_id = $1::uuid and i.state = 'running' and not exists (select from millrace.messages m where m.id = i.message_id)
+  `with ${underWay}
+   select i.*, '0' as bytes from under_way i
+   where not coalesce((select true from millrace.messages m where m.id = i.message_id limit 1), false)
    order by i.chunk, i.position limit $2`,
 );
 
 /** $1 batch, $2 how many: messages of its items that are open. */
 export const listOpenMessages = named(
   'batches.list_open_messages',
-  `select o.id from (
-     select m.id from millrace.batch_items i join millrace.messages m on m.id = i.message_id
-     where i.batch_id = $1::uuid and i.state = 'running' and m.sweep_at is not null
+  `with ${underWay}
+   select o.id from under_way i cross join lateral (
+     select m.id from millrace.messages m where m.id = i.message_id and m.sweep_at is not null
      union all
-     select m.id from millrace.batch_items i join millrace.messages m on m.root_id = i.message_id
-     where i.batch_id = $1::uuid and i.state = 'running' and m.parent_id is not null and m.sweep_at is not null) o
+     select m.id from millrace.messages m where m.root_id = i.message_id and m.parent_id is not null and m.sweep_at is not null) o
    limit $2`,
 );
 
@@ -81,30 +85,28 @@ export const readRules = named(
 /** $1 roots: of their trees what an end is composed of. */
 export const readTrees = named(
   'batches.read_trees',
-  `select t.root_id, t.hops, t.state, t.stage, t.type, t.error_code, t.attempts,
+  `with ${trees(
+    `m.id, m.root_id, m.hops, m.state, m.stage, m.type, m.error_code, m.body, m.body_ref, m.result,
+       m.prior_attempts + m.attempts + m.invalid_output_attempts as attempts`,
+  )}
+   select t.root_id, t.hops, t.state, t.stage, t.type, t.error_code, t.attempts,
      case when t.stage = '' then t.body end as body, case when t.stage = '' then t.body_ref end as body_ref,
      case when t.stage <> '' and t.state = 'completed' and t.result is not null
        and not exists (select from millrace.messages c where c.root_id = t.root_id and c.parent_id = t.id) then t.result end as result,
      case when t.state = 'dead_lettered' then
        (select f.detail from millrace.failures f where f.message_id = t.id order by f.fencing_token desc limit 1) end as detail
-   from (${trees(
-     `m.id, m.root_id, m.hops, m.state, m.stage, m.type, m.error_code, m.body, m.body_ref, m.result,
-       m.prior_attempts + m.attempts + m.invalid_output_attempts as attempts`,
-   )}) t`,
+   from tree t`,
 );
 
-/**
- * $1 roots: of each place of a handler the answer that counts, which is the latest good one. Message by message: sorted together, the
- * plan may read the index of all calls there are.
- */
+/** $1 roots: of each place of a handler the answer that counts, which is the latest good one. */
 export const readUsedAnswers = named(
   'batches.read_used_answers',
-  `select t.root_id, c.cost_usd, c.tokens
-   from (${trees('m.id, m.root_id')}) t
-   cross join lateral (
-     select distinct on (u.step, u.ordinal) u.cost_usd::text as cost_usd, u.tokens from millrace.calls u
-     where u.message_id = t.id and u.state = 'settled' and u.outcome = 'ok' and u.invalidated_at is null
-     order by u.step, u.ordinal, u.attempt desc, u.fencing_token desc, u.id desc) c`,
+  `with ${trees('m.id, m.root_id')}
+   select t.root_id, c.cost_usd::text as cost_usd, c.tokens
+   from tree t cross join lateral (
+     select distinct on (c.step, c.ordinal) c.cost_usd, c.tokens from millrace.calls c
+     where c.message_id = t.id and c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null
+     order by c.step, c.ordinal, c.attempt desc, c.fencing_token desc, c.id desc) c`,
 );
 
 /**

@@ -3,7 +3,7 @@ import type { Fault } from '../../../../kernel/app-error.ts';
 /* What is wrong with an input, line by line. All of it is counted, and the first of it is listed. */
 
 /** The most faults that are listed. */
-export const maxListedFaults = 1000;
+const maxListedFaults = 1000;
 
 /** Of what a problem says: it may repeat what was sent. */
 const maxProblemCharacters = 300;
