@@ -246,6 +246,8 @@ export function batchRunsContract(name: string, open: () => Promise<SqlDatabase>
       const high = await fixture.submit({ name: 'high', items: 3, chunk: 1, settings, priority: 5 });
       await fixture.turn();
       expect(await fixture.chunkStates(high)).toEqual(['running', 'running', 'waiting']);
+      expect(new Set(await fixture.chunkStates(low))).toEqual(new Set(['waiting']));
+      await fixture.turn();
       expect((await fixture.chunkStates(low)).filter((state) => state === 'running')).toHaveLength(2);
     });
 

@@ -6,12 +6,12 @@ import { formatUsd, sumUsd, type Usd, usd, zeroUsd } from '../../src/kernel/mone
 import type { BillEntry } from '../../src/simulator/bill.ts';
 import { SeededRandom } from '../chaos/seeded-random.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
-import { depth } from '../support/test-depth.ts';
+import { depth, testSeed } from '../support/test-depth.ts';
 import { type BatchEvidence, planKills, refusedWord, runKilledBatch } from './killed-batch.ts';
 
 /*
  * A batch whose hosts are killed again and again ends as one that nobody disturbs: with the same output to the byte, every item ended once,
- * and a bill that is larger by no more than what was in flight when they died. The seed is printed; MILLRACE_TEST_SEED repeats it.
+ * and a bill that is larger by no more than what was in flight when they died.
  */
 
 const itemCount = 300;
@@ -22,7 +22,6 @@ const chunkItems = 40;
 const concurrency = 8;
 const stageCount = 2;
 const processes = { embedded: 1, services: 2 } as const;
-const seed = Number(process.env['MILLRACE_TEST_SEED'] ?? '7');
 
 const items = Array.from({ length: itemCount }, (_, at) => ({
   id: `letter-${at + 1}`,
@@ -50,12 +49,12 @@ describe('a batch whose hosts are killed', { timeout: 600_000 }, () => {
     kills: number,
     name: string,
   ): Promise<BatchEvidence> => {
-    const random = new SeededRandom(`${seed}/${stores}`);
+    const random = new SeededRandom(`${testSeed}/${stores}`);
     const points = kills === 0 ? [] : planKills(random, kills, undisturbed.bill.length);
     return await runKilledBatch({
       stores,
       directory: join(folder, name),
-      seed,
+      seed: testSeed,
       items,
       chunkItems,
       concurrency,
@@ -79,14 +78,14 @@ describe('a batch whose hosts are killed', { timeout: 600_000 }, () => {
     expectExcessUnsettled(killed, undisturbed, processes[stores]);
   };
 
-  it(`ends as if nothing had happened, on embedded stores (seed ${seed})`, async () => {
+  it(`ends as if nothing had happened, on embedded stores (seed ${testSeed})`, async () => {
     const kills = depth({ usual: 4, full: 20 });
     const killed = await run('embedded', kills, 'embedded');
     expect(killed.billedAtKills).toHaveLength(kills);
     expectAlike(killed, 'embedded');
   });
 
-  it.skipIf(!hasServers)(`ends as if nothing had happened, in two processes (seed ${seed})`, async () => {
+  it.skipIf(!hasServers)(`ends as if nothing had happened, in two processes (seed ${testSeed})`, async () => {
     const kills = depth({ usual: 3, full: 20 });
     const killed = await run('services', kills, 'services');
     expect(killed.billedAtKills).toHaveLength(kills);

@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchDocument } from '../../src/capabilities/batches/batch-document.ts';
@@ -99,8 +98,6 @@ export interface BatchEvidence {
   readonly messages: number;
 }
 
-/** Hosts are started again and again: what they compile is kept. */
-const compileCache = join(tmpdir(), 'millrace-chaos-compiled');
 const lookEveryMs = 5;
 
 /** The provider's word for what the input holds that it does not take. */
@@ -200,7 +197,6 @@ class BatchHost {
     this.#over = over;
     const child = fork(join(import.meta.dirname, 'killed-batch-host.ts'), [JSON.stringify(this.#options)], {
       execArgv: [],
-      env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child = child;
