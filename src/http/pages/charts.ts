@@ -139,8 +139,10 @@ export function spansChart(name: string, spans: readonly ChartSpan[]): Html {
   </svg>`;
 }
 
+const characters = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
 /** A label in the room that it has. Whole characters: half of one is no text. */
 function cut(label: string): string {
-  const characters = [...label];
-  return characters.length <= 26 ? label : `${characters.slice(0, 25).join('')}…`;
+  const parts = Array.from(characters.segment(label), ({ segment }) => segment);
+  return parts.length <= 26 ? label : `${parts.slice(0, 25).join('')}…`;
 }
