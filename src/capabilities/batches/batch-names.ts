@@ -3,5 +3,6 @@ import type { ClosedNames } from '../capability.ts';
 /** What batches add to the closed lists of names. */
 export const batchNames = {
   jobs: ['batches', 'prune_batches', 'provider_batches', 'forget_provider_batches'],
+  vitalJobs: ['provider_batches'],
   parkReasons: ['provider_batch'],
 } as const satisfies Partial<ClosedNames>;
