@@ -9,6 +9,7 @@ export const batches = {
   configuration: { batches: batchesSettings },
   names: batchNames,
   errors: batchErrors,
+  status: async () => (await import('./mode/mode-status.ts')).modeStatus,
   http: async () => (await import('./batches.http.ts')).httpPart,
   open: async () => (await import('./open-batches.ts')).openBatches,
 } as const satisfies Capability;
