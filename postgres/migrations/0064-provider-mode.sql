@@ -35,7 +35,7 @@ create index provider_batches_listed on millrace.provider_batches (planned_at de
 
 -- Which way the calls of a batch to a model are made, and why.
 create table millrace.batch_mode_choices (
-  batch_id   uuid not null,
+  batch_id   uuid not null references millrace.batches (id) on delete cascade,
   model      text not null,                  -- "provider/model"
   mode       text not null check (mode in ('online', 'flex', 'provider')),
   reason     text not null,

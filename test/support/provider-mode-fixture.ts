@@ -123,9 +123,10 @@ export class ProviderModeFixture {
   }
 
   static async open(configuration: ConfigurationInput = {}): Promise<ProviderModeFixture> {
-    let fixture: ProviderModeFixture | undefined;
+    // Host and simulator are opened before what they ask.
+    const opened: { fixture?: ProviderModeFixture } = {};
     let context: HostContext | undefined;
-    const now = (): Date => fixture?.now() ?? new Date();
+    const now = (): Date => opened.fixture?.now() ?? new Date();
     const simulator = await startSimulator({
       seed: 7,
       clock: { ...systemClock, now },
@@ -134,8 +135,8 @@ export class ProviderModeFixture {
     });
     const directory = await newHostDirectory('millrace-provider-mode-');
     const deferral: CallDeferral = {
-      courseOf: async (request) => (await fixture?.deferral.courseOf(request)) ?? { kind: 'now' },
-      waitOf: (origin) => (fixture as ProviderModeFixture).deferral.waitOf(origin),
+      courseOf: async (request) => (await opened.fixture?.deferral.courseOf(request)) ?? { kind: 'now' },
+      waitOf: (origin) => (opened.fixture as ProviderModeFixture).deferral.waitOf(origin),
     };
     const capability = {
       name: 'mode',
@@ -161,13 +162,11 @@ export class ProviderModeFixture {
         },
       }),
       logger: silentLogger,
-      capabilities: [
-        ...capabilities.filter(({ name }) => name !== ('batches' as string)),
-        capability as unknown as HostCapability,
-      ],
+      capabilities: [...capabilities.filter(({ name }) => name !== ('batches' as string)), capability],
     });
     if (context === undefined) throw new Error('The host opens its capabilities.');
-    fixture = new ProviderModeFixture({ host, simulator, context }, directory);
+    const fixture = new ProviderModeFixture({ host, simulator, context }, directory);
+    opened.fixture = fixture;
     await host.start([
       { definition: draft, handler: drafting } as unknown as RegisteredStage,
       { definition: polish, handler: polishing } as unknown as RegisteredStage,
@@ -321,6 +320,8 @@ export class ProviderModeFixture {
     return rows[0]?.count ?? 0;
   }
 
+  /** Rows of whatever the statement answers. */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- whoever asks knows what the columns are
   async rows<Row>(
     text: string,
     parameters: readonly unknown[] = [],
@@ -356,7 +357,7 @@ export class ProviderModeFixture {
         settings: { ...context.settings, batches: { provider: this.#settings } },
         database: mortalDatabase(context.database, mortality),
         clock: this.#clock(context.clock),
-      } as unknown as Parameters<typeof openMode>[0],
+      },
       async (account) => mortalMethods(await openProviderBatchApi(account), mortality),
     );
   }

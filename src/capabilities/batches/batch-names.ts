@@ -4,5 +4,6 @@ import type { ClosedNames } from '../capability.ts';
 export const batchNames = {
   jobs: ['batches', 'prune_batches', 'provider_batches', 'forget_provider_batches'],
   bounds: ['batch_reports'],
+  vitalJobs: ['provider_batches'],
   parkReasons: ['provider_batch'],
 } as const satisfies Partial<ClosedNames>;

@@ -11,6 +11,7 @@ export const batches = {
   names: batchNames,
   errors: batchErrors,
   metrics: batchMetrics,
+  status: async () => (await import('./mode/mode-status.ts')).modeStatus,
   http: async () => (await import('./batches.http.ts')).httpPart,
   open: async () => (await import('./open-batches.ts')).openBatches,
 } as const satisfies Capability;

@@ -87,6 +87,9 @@ export function draftCall({ quotas, pricer, clock }: DraftSources, request: Draf
 }
 
 /** What a request is, before it has an id and a bound. */
-export function askedCall({ target, operation, step }: CallQuestion, attempt: number) {
+export function askedCall(
+  { target, operation, step }: CallQuestion,
+  attempt: number,
+): Pick<CallDraft, 'provider' | 'model' | 'operation' | 'step' | 'attempt'> {
   return { provider: target.provider, model: target.modelId, operation, step, attempt };
 }

@@ -117,7 +117,7 @@ export class DeferredSettler {
   async #write(transaction: SqlExecutor, ended: readonly EndedCall[]): Promise<EndedCall[]> {
     const written: EndedCall[] = [];
     const refused: { readonly call: EndedCall; readonly refusal: AppError }[] = [];
-    let failure: unknown;
+    const failures: unknown[] = [];
     await writeSplittingRefused(
       ended,
       async (part) => await this.#writePart(transaction, part),
@@ -127,11 +127,11 @@ export class DeferredSettler {
         } else if (isRefusedData(outcome.reason)) {
           refused.push({ call, refusal: outcome.reason });
         } else {
-          failure ??= outcome.reason;
+          failures.push(outcome.reason);
         }
       },
     );
-    if (failure !== undefined) throw failure;
+    if (failures.length > 0) throw failures[0];
     for (const { call, refusal } of refused) {
       const reduced = await this.#writeReduced(transaction, call, refusal);
       if (reduced !== undefined) written.push(reduced);

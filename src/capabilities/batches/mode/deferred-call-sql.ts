@@ -211,7 +211,8 @@ export const readMode = named(
 /** $1 batch, $2 model, $3 mode, $4 reason. The latest choice stands. */
 export const noteChoice = named(
   'batches.note-mode-choice',
-  `insert into millrace.batch_mode_choices (batch_id, model, mode, reason) values ($1::uuid, $2, $3, $4)
+  `insert into millrace.batch_mode_choices (batch_id, model, mode, reason)
+   select b.id, $2, $3, $4 from millrace.batches b where b.id = $1::uuid
    on conflict (batch_id, model) do update set mode = excluded.mode, reason = excluded.reason, decided_at = excluded.decided_at
    where (millrace.batch_mode_choices.mode, millrace.batch_mode_choices.reason) is distinct from (excluded.mode, excluded.reason)`,
 );

@@ -32,7 +32,7 @@ interface ResolveOptions extends StoreOptions {
   readonly json?: boolean;
 }
 
-type Context = CommandContext<unknown>;
+type Context = CommandContext;
 
 /** `millrace provider-batches`: the batches at providers that batches' calls are in. */
 export function addProviderBatchesCommand(program: Command, context: Context, bind: Bind): void {
@@ -110,7 +110,7 @@ async function resolve(
 ): Promise<number> {
   if (reason.trim() === '') throw new AppError('MILLRACE_REQUEST_INVALID', 'Say why with --reason.');
   const batch = await withOperations(context, stores, (operations) =>
-    operations.resolve(id, { ...decision, reason } as ResolveRequest, { actor: operatorName(actor) }),
+    operations.resolve(id, { ...decision, reason }, { actor: operatorName(actor) }),
   );
   print(
     context,
