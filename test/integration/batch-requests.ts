@@ -1,4 +1,4 @@
-import type { Preparation } from './endpoint-requests.ts';
+import type { Preparation } from './good-request.ts';
 import type { TwoTeams } from './two-teams.ts';
 
 const reason = 'for the test';

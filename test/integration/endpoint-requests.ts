@@ -2,22 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { providerBill } from '../../src/simulator/provider-bills.ts';
 import { ticketEvent } from './api-fixture.ts';
 import { batchRequests } from './batch-requests.ts';
+import type { Preparation } from './good-request.ts';
 import { billed } from './reconciled-calls.ts';
 import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
 import { type TwoTeams, writeLedger } from './two-teams.ts';
-
-/** A request that the OpenAPI document lets one make, and that succeeds. */
-export interface GoodRequest {
-  /** The values of the parameters in the path. */
-  readonly path?: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-  /** Default application/json. */
-  readonly mediaType?: string;
-  readonly accept?: string;
-}
-
-export type Preparation = () => Promise<readonly [GoodRequest, ...GoodRequest[]]>;
 
 const reason = 'for the test';
 const filters = {

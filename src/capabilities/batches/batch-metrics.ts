@@ -4,10 +4,10 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import { itemEnds, itemStates } from './batch.ts';
 
 /** States in which a batch is not over. */
-export const openBatchStates = ['receiving', 'running', 'paused', 'halted', 'cancelling'] as const;
+const openBatchStates = ['receiving', 'running', 'paused', 'halted', 'cancelling'] as const;
 
 /** States of chunks that somebody waits for, or has to look at. */
-export const shownChunkStates = ['waiting', 'running', 'failed'] as const;
+const shownChunkStates = ['waiting', 'running', 'failed'] as const;
 
 /** States of a provider's batch that is not closed. */
 export const openProviderBatchStates = [

@@ -1,4 +1,4 @@
-import { AppError } from '../../kernel/app-error.ts';
+import type { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
 import { Parked } from '../parked.ts';

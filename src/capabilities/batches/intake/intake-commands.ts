@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import type { StageDefinition } from '../../../engine/pipeline/stage-definition.ts';
 import { invalidRequest, parseRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
@@ -31,10 +30,7 @@ import { cellTypes } from './input/csv-records.ts';
 import { inputFormats } from './input/input-records.ts';
 import { lineForms } from './input/jsonl-records.ts';
 import { discardBatchSchema, startBatchSchema } from './intake-requests.ts';
-import { submitBatch, type SubmitOptions } from './submit-batch.ts';
-
-/** Reads the stages that a compiled file exports. */
-export type LoadDefinitions = (file: string) => Promise<readonly StageDefinition[]>;
+import { type LoadDefinitions, submitBatch, type SubmitOptions } from './submit-batch.ts';
 
 interface NamedOptions extends StoreOptions {
   readonly team?: string;

@@ -1,3 +1,4 @@
+import type { StageDefinition } from '../../../engine/pipeline/stage-definition.ts';
 import { parseRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Clock } from '../../../kernel/clock.ts';
@@ -24,7 +25,6 @@ import type { BatchEstimate } from './estimate-document.ts';
 import { estimateText } from './estimate-text.ts';
 import type { InputFormat } from './input/input-records.ts';
 import { type InputFile, openInput } from './input-file.ts';
-import type { LoadDefinitions } from './intake-commands.ts';
 import type { IncomingBatch } from './intake-ledger.ts';
 import {
   type CreateBatchRequest,
@@ -32,6 +32,9 @@ import {
   type UploadQuery,
   uploadQuerySchema,
 } from './intake-requests.ts';
+
+/** Reads the stages that a compiled file exports. */
+export type LoadDefinitions = (file: string) => Promise<readonly StageDefinition[]>;
 
 /** What `millrace batch submit` is given. */
 export interface SubmitOptions extends StoreOptions {

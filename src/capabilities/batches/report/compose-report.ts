@@ -118,7 +118,7 @@ function reasonsOf({ states, reasons }: ReportParts): Pick<BatchReportDocument, 
 }
 
 /** From the start of a batch to its end, or to the given time. */
-export function secondsOf({ startedAt, endedAt }: Batch, asOf: Date): { readonly seconds?: number } {
+function secondsOf({ startedAt, endedAt }: Batch, asOf: Date): { readonly seconds?: number } {
   if (startedAt === undefined) return {};
   return { seconds: Math.max(0, (endedAt ?? asOf).getTime() - startedAt.getTime()) / 1000 };
 }

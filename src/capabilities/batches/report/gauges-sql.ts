@@ -6,7 +6,7 @@ import { named } from '../../../drivers/sql-database/sql-statement.ts';
  */
 
 /** How much one reading looks at. */
-export const gaugeLimits = {
+const gaugeLimits = {
   batches: 1000,
   chunks: 5000,
   quiet: 20,

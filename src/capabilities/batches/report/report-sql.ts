@@ -9,7 +9,7 @@ import { batchColumns } from '../batch-rows.ts';
  */
 
 /** Kinds of calls, stages, reasons and outliers that are told apart; totals are of all. */
-export const reportLimits = { calls: 500, stages: 100, reasons: 50, outliers: 20 } as const;
+const reportLimits = { calls: 500, stages: 100, reasons: 50, outliers: 20 } as const;
 
 /** The figures of one report are of one moment, and may take longer than statements of the hot path. */
 export const beginReading = `set transaction isolation level repeatable read, read only;
