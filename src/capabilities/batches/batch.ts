@@ -74,8 +74,8 @@ export interface Batch {
 }
 
 /** Who sends the messages of a batch: with the item's id, the message's identity. */
-export function sourceOf(batchId: Uuid): string {
-  return `/v1/batches/${batchId}`;
+export function sourceOf(id: Uuid): string {
+  return `/v1/batches/${id}`;
 }
 
 /** The id of a team's batch. */
