@@ -1,7 +1,7 @@
 import { hostileBodies, hostileTexts } from '../fuzz/openapi-requests.ts';
 import type { ApiOperation, ApiParameter, ApiSchema } from '../support/api-operations.ts';
 import type { ApiValidator } from '../support/api-validator.ts';
-import type { GoodRequest } from './endpoint-requests.ts';
+import type { GoodRequest } from './good-request.ts';
 
 /** A request as it is sent. */
 export interface SentRequest {

@@ -19,7 +19,6 @@ import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { type ApiOperation, operationsOf } from '../support/api-operations.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { openMigratedColumns } from '../support/migrated-columns.ts';
-import { writeReportedBatch } from '../support/reported-batch.ts';
 import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
@@ -82,8 +81,6 @@ export async function openTwoTeams(): Promise<TwoTeams> {
   for (const team of ['teal', 'amber']) await writeUsage(store, team);
   await writeLedger(fixture, 'teal');
   const messages = await writeLedger(fixture, 'amber');
-  await writeBatch(fixture, 'teal');
-  const batch = await writeBatch(fixture, 'amber');
   const tealKey = await fixture.newKey(['admin'], 'teal');
   const unboundKey = await fixture.newKey(['admin']);
   const cleaner = { clean: () => Promise.resolve(false) } as PayloadCleaner;
@@ -119,7 +116,7 @@ export async function openTwoTeams(): Promise<TwoTeams> {
     fixture,
     url,
     operations: await operationsOf(app),
-    amber: { ...messages, ...(await writeOperations(fixture, operate)), batch },
+    amber: { ...messages, ...(await writeOperations(fixture, operate)) },
     tealKey,
     unboundKey,
     operate,
@@ -168,17 +165,6 @@ async function writeUsage(store: ColumnStore, team: string): Promise<void> {
   };
   const lines = bindLines(deduplicationToken, [renderUsageLine(own)]);
   await store.insert({ table: 'usage', lines, deduplicationToken });
-}
-
-/** A batch of the team, of which no item has a message. */
-async function writeBatch({ database }: ApiFixture, team: string): Promise<Uuid> {
-  const failed = { state: 'failed', errorCode: `${team}-error`, hasNoMessage: true } as const;
-  return await writeReportedBatch(database, {
-    team,
-    name: `${team}-batch`,
-    pipeline: `${team}-pipeline`,
-    items: [{ id: `${team}-item`, ...failed }],
-  });
 }
 
 /** A message of the team that waits, and one that paid for a call and died. */
