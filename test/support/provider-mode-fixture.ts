@@ -18,7 +18,7 @@ import type { StageHandler } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { capabilities } from '../../src/host/capabilities.ts';
-import type { HostCapability, HostContext } from '../../src/host/capability-set.ts';
+import type { HostContext } from '../../src/host/capability-set.ts';
 import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
