@@ -71,7 +71,9 @@ describe('GET /v1/batches/{id}/report', () => {
     ]) {
       expect(response.headers['content-type']).toBe('text/html; charset=utf-8');
       expect(response.headers['content-security-policy']).toMatch(/^default-src 'none'; style-src 'sha256-/);
-      expect(response.text).not.toMatch(/<script|<link|https?:|style=|<img|<svg onload|<b>pipe|<b>MILL|<u>stage|<s>waste|<i>too/);
+      expect(response.text).not.toMatch(
+        /<script|<link|https?:|style=|<img|<svg onload|<b>pipe|<b>MILL|<u>stage|<s>waste|<i>too/,
+      );
       expect(response.text).toContain('&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;');
       for (const name of ['pipeline', 'stage', 'too many', 'waste', 'MILLRACE', 'svg onload=x', 'img src=x'])
         expect(response.text).toMatch(new RegExp(`&lt;[^<]*${name}|&gt;${name}`));

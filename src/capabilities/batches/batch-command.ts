@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Bind, CommandContext } from '../../terminal/command-context.ts';
-import { addIntakeCommands, type LoadDefinitions } from './intake/intake-commands.ts';
+import { addIntakeCommands } from './intake/intake-commands.ts';
+import type { LoadDefinitions } from './intake/submit-batch.ts';
 import type { IntakeCommandSettings } from './intake/command-intake.ts';
 import type { BatchReportSettings } from './report/command-report.ts';
 import { addReportCommand } from './report/report-command.ts';
