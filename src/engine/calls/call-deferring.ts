@@ -1,3 +1,4 @@
+import type { SqlExecutor } from '../../drivers/sql-database/sql-database.ts';
 import type { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
@@ -8,12 +9,18 @@ import { draftCall, type DraftSources } from './call-draft.ts';
 import type { EarlierRequests } from './call-journal.ts';
 import type { CallMaker } from './call-maker.ts';
 import type { CallQuestion } from './call-opener.ts';
+import type { CallOpening, CallPlace, OpenedRequest } from './call-opening.ts';
+import type { DeferredOutcome, DeferredSettler } from './deferred-settler.ts';
 import { notReserved } from './not-reserved.ts';
 
 export interface CallDeferringOptions extends DraftSources {
   /** Who puts requests off; may come later. */
   readonly deferral: () => CallDeferral | undefined;
   readonly ledger: Pick<CallLedger, 'reserve'>;
+  /** Settles what was put off. */
+  readonly settler: DeferredSettler;
+  /** Opens what is not put off. */
+  readonly opening: CallOpening;
 }
 
 /** A request that has no recorded answer. */
@@ -23,7 +30,7 @@ export interface UnansweredRequest {
   readonly earlier: EarlierRequests;
 }
 
-/** Puts requests off instead of opening them, where somebody wants that. See CallDeferral. */
+/** The way of a request that has no recorded answer: put off, where somebody wants that (see CallDeferral), or opened at once. */
 export class CallDeferring {
   readonly #options: CallDeferringOptions;
 
@@ -69,6 +76,16 @@ export class CallDeferring {
         }
         return undefined;
     }
+  }
+
+  /** Opens a request that is made at once. */
+  async open(question: CallQuestion, place: CallPlace, maker: CallMaker): Promise<OpenedRequest> {
+    return await this.#options.opening.open(question, place, maker);
+  }
+
+  /** See `DeferredSettler.settle`. */
+  async settle(transaction: SqlExecutor, outcomes: readonly DeferredOutcome[]): Promise<() => void> {
+    return await this.#options.settler.settle(transaction, outcomes);
   }
 
   /** False: it cannot be put off, and is to be made at once. */

@@ -4,7 +4,7 @@ import { abortFailure } from '../providers/classify-model-error.ts';
 import type { CallDeferring } from './call-deferring.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
-import type { CallOpening, CallPlace } from './call-opening.ts';
+import type { CallPlace } from './call-opening.ts';
 import type { CallMaker } from './call-maker.ts';
 import { reportOfFailure } from './call-report.ts';
 import type { GivenAnswers } from './given-answers.ts';
@@ -29,7 +29,6 @@ import { type CallGroupSpend, SpendCounter } from './call-group-spend.ts';
 export interface CallGroupOptions {
   readonly models: ModelDirectory;
   readonly deferring: CallDeferring;
-  readonly opening: CallOpening;
   readonly inAir: CallsInAir;
   readonly microBatches: MicroBatches;
   readonly maker: CallMaker;
@@ -138,10 +137,10 @@ export class CallGroup implements CallOpener {
   }
 
   async #openCall(question: CallQuestion, place: CallPlace, tier?: string): Promise<OpenedCall> {
-    const { opening, maker } = this.#options;
+    const { deferring, maker } = this.#options;
     // It may have waited for others.
     if (question.join !== undefined) this.#checkOpen(question.userSignal);
-    const { call: inFlight, asked, askedInstead, seed } = await opening.open(question, place, maker);
+    const { call: inFlight, asked, askedInstead, seed } = await deferring.open(question, place, maker);
     const call = this.#begin(inFlight, question.userSignal);
     await this.#refuseStopped(call);
     const { ordinal, attempt } = place;

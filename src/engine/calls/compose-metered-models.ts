@@ -74,19 +74,24 @@ export function composeMeteredModels(options: MeteredModelsOptions): MeteredMode
     metrics,
   });
   const quotas = options.quotas ?? noQuotas;
-  const deferral = options.deferral ?? (() => undefined);
   return new MeteredModels({
     models: new ModelDirectory(registry, pricer, options.fallbacks),
-    deferring: new CallDeferring({ deferral, ledger, quotas, pricer, clock }),
-    deferred: new DeferredSettler({ ledger, settler, registry, clock, logger, metrics }),
-    opening: new CallOpening({
-      gates: options.gates ?? [],
-      quotas,
+    deferring: new CallDeferring({
+      deferral: options.deferral ?? (() => undefined),
       ledger,
+      quotas,
       pricer,
       clock,
-      metrics,
-      tracer,
+      settler: new DeferredSettler({ ledger, settler, registry, clock, logger, metrics }),
+      opening: new CallOpening({
+        gates: options.gates ?? [],
+        quotas,
+        ledger,
+        pricer,
+        clock,
+        metrics,
+        tracer,
+      }),
     }),
     inAir: new CallsInAir(settler, clock),
     microBatches: new MicroBatches({ settler, metrics, clock }, options.bounds),

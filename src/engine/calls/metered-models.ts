@@ -5,11 +5,10 @@ import { invariant } from '../../kernel/invariant.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { RecordedCall } from '../ledger/call-ledger.ts';
 import type { CallDeferring } from './call-deferring.ts';
-import type { CallOpening } from './call-opening.ts';
 import type { OwningMessage } from './call-maker.ts';
 import { CallGroup } from './call-group.ts';
 import type { CallsInAir } from './calls-in-air.ts';
-import type { DeferredOutcome, DeferredSettler } from './deferred-settler.ts';
+import type { DeferredOutcome } from './deferred-settler.ts';
 import { GivenAnswers, type InvalidationServices } from './given-answers.ts';
 import type { MicroBatches } from './micro-batches.ts';
 import type { ModelDirectory } from './model-directory.ts';
@@ -22,8 +21,6 @@ export type { CallGroup };
 export interface CallServices {
   readonly models: ModelDirectory;
   readonly deferring: CallDeferring;
-  readonly deferred: DeferredSettler;
-  readonly opening: CallOpening;
   readonly inAir: CallsInAir;
   readonly microBatches: MicroBatches;
   readonly recorded: RecordedAnswersServices & InvalidationServices;
@@ -52,13 +49,12 @@ export class MeteredModels {
   /** Opens a scope. Whoever opens it closes it, also when its work failed. */
   openScope({ origin, message, signal, journal }: ScopeOptions): CallGroup {
     invariant(journal === undefined || message !== undefined, 'a journal belongs to a message');
-    const { models, deferring, opening, inAir, microBatches, recorded, clock } = this.#services;
+    const { models, deferring, inAir, microBatches, recorded, clock } = this.#services;
     const owner = { origin, message };
     const idRoot = message === undefined ? newId(clock.now()) : `${message.id}/${message.fencingToken}`;
     return new CallGroup({
       models,
       deferring,
-      opening,
       inAir,
       microBatches,
       maker: { owner, idRoot, signal },
@@ -72,7 +68,7 @@ export class MeteredModels {
    * answers is to be called when the transaction is committed.
    */
   async settleDeferred(transaction: SqlExecutor, outcomes: readonly DeferredOutcome[]): Promise<() => void> {
-    return await this.#services.deferred.settle(transaction, outcomes);
+    return await this.#services.deferring.settle(transaction, outcomes);
   }
 
   /** Aborts each call under way for which there is a reason. Its handler sees the reason as the error's cause. */

@@ -82,6 +82,11 @@ export class DeferredCalls {
     );
   }
 
+  /** Does the work in one transaction of the ledger's database. */
+  async within<Result>(work: (transaction: SqlExecutor) => Promise<Result>): Promise<Result> {
+    return await this.#database.transaction(work);
+  }
+
   /** Whether there is anything to do. */
   async hasWork(): Promise<boolean> {
     return (await this.#database.query<{ is_there: boolean }>(sql.findWork)).rows[0]?.is_there ?? false;

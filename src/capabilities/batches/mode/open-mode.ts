@@ -32,7 +32,7 @@ export function openMode(
   const modes = new BatchModes({ database, clock });
   const calls = new DeferredCalls({ database, clock });
   const job = new ProviderModeJob(
-    { database, calls, models, publisher, settings, clock, logger },
+    { calls, models, publisher, settings, clock, logger },
     (settling) =>
       new ProviderAccounts({
         providers,

@@ -1,4 +1,4 @@
-import type { SqlDatabase, SqlExecutor } from '../../../drivers/sql-database/sql-database.ts';
+import type { SqlExecutor } from '../../../drivers/sql-database/sql-database.ts';
 import type { DeferredOutcome } from '../../../engine/calls/deferred-settler.ts';
 import type { MeteredModels } from '../../../engine/calls/metered-models.ts';
 import type { Publisher } from '../../../engine/pipeline/publisher.ts';
@@ -13,7 +13,6 @@ import type { ProviderModeSettings } from './provider-mode-settings.ts';
 import { waitPrefix } from './provider-mode.ts';
 
 export interface ProviderModeJobOptions {
-  readonly database: SqlDatabase;
   readonly calls: DeferredCalls;
   readonly models: Pick<MeteredModels, 'settleDeferred'>;
   readonly publisher: Pick<Publisher, 'notify' | 'drain'>;
@@ -88,8 +87,8 @@ export class ProviderModeJob {
   }
 
   async #takeBack(batchId: Uuid): Promise<number> {
-    const { database, calls } = this.#options;
-    return await database.transaction(async (transaction) => {
+    const { calls } = this.#options;
+    return await calls.within(async (transaction) => {
       const outcomes = await calls.takeBack(transaction, batchId, { limit: sliceSize, end: withdrawn });
       await this.#settle(transaction, outcomes);
       return outcomes.length;
