@@ -9,18 +9,10 @@ import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pgli
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { formatUsd, ratioText, sumUsd, type Usd, usd } from '../../src/kernel/money.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
+import { loadTraceFile } from '../support/load-trace.ts';
 import { writeReportedBatch } from '../support/reported-batch.ts';
 
-/*
- * Request sizes of real traffic as one batch: what the report says of them is what is computed from the file. The trace is a CSV file with
- * the columns TIMESTAMP, ContextTokens and GeneratedTokens (the Azure LLM inference traces of 2023 have them, and are not part of this
- * repository): MILLRACE_LOAD_TRACE names it.
- */
-
-const file = process.env['MILLRACE_LOAD_TRACE'];
-if (file === undefined) {
-  console.error('Skipped: the report of a real trace. Set MILLRACE_LOAD_TRACE to a file of request sizes.');
-}
+/* Request sizes of real traffic as one batch: what the report says of them is what is computed from the file. */
 
 const teams = ['blue', 'green', 'red', 'white'] as const;
 const book = packagedPriceBook();
@@ -39,7 +31,7 @@ interface Request {
   readonly costUsd: Usd;
 }
 
-describe.skipIf(file === undefined)(
+describe.skipIf(loadTraceFile === undefined)(
   'the report of a batch of real request sizes',
   { timeout: 300_000 },
   () => {
@@ -51,7 +43,7 @@ describe.skipIf(file === undefined)(
       const rates = book.findPrice(question)?.rates;
       const [input, output] = [rates?.uncached_input?.usdPerMillion, rates?.text_output?.usdPerMillion];
       if (input === undefined || output === undefined) throw new Error('the model has a price');
-      requests = readFileSync(file ?? '', 'utf8')
+      requests = readFileSync(loadTraceFile ?? '', 'utf8')
         .trim()
         .split(/\r?\n/)
         .slice(1)

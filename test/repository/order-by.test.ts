@@ -62,7 +62,8 @@ function ordersOf(text: string): readonly string[] {
   return [...text.matchAll(/^(?!\s*(?:\*|\/[/*])).*?\border by\s+/gim)].flatMap((match) => {
     // More than one may stand in a line.
     const line = text.slice(match.index, (text.indexOf('\n', match.index) + 1 || text.length) - 1);
-    return [...line.matchAll(/\border by\s+/gi)].map(({ index, 0: words }) =>
+    // A percentile is of ordered values, whichever rows they are of.
+    return [...line.matchAll(/(?<!within group \()\border by\s+/gi)].map(({ index, 0: words }) =>
       keysAt(text.slice(match.index + index + words.length)),
     );
   });

@@ -87,5 +87,5 @@ export const readProviderBatches = named(
      union all
      (select p.state, p.planned_at from millrace.provider_batches p where p.state = 'unresolved'
       order by p.planned_at, p.id limit ${gaugeLimits.batches})) o
-   group by o.state order by o.state`,
+   group by o.state`,
 );

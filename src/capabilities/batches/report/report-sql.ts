@@ -66,7 +66,8 @@ const tokensOf = `json_to_record(coalesce(c.tokens, '{}')::json) as t(${tokenCla
 const costsOf = `json_to_record((case when c.request_kind = 'batch' or c.tier <> 'default' or c.tokens like '%cache%'
        then '{' || coalesce(c.cost_detail, '') || '}' else '{}' end)::json) as d(${tokenClasses.map((name) => `cost_${name} numeric`).join(', ')})`;
 
-const callKeys = 'stage, provider, model, answered_model, tier, request_kind, price_reference, waste_reason';
+/** What kinds of calls are told apart by. */
+const keys = 'stage, provider, model, answered_model, tier, request_kind, price_reference, waste_reason';
 
 const callSums = `count(*)::int as calls,
        (count(*) filter (where c.outcome <> 'ok'))::int as failed,
@@ -142,10 +143,10 @@ export const readReport = named(
      group by t.stage order by min(t.leased_at) nulls last, t.stage limit ${reportLimits.stages}) g
    union all
    select 'calls', row_to_json(g) from (
-     select grouping(c.stage) = 1 as is_total, ${callKeys}, ${callSums}
+     select grouping(c.stage) = 1 as is_total, ${keys}, ${callSums}
      from call c cross join lateral ${tokensOf} cross join lateral ${costsOf}
-     group by grouping sets ((${callKeys}), ())
-     order by is_total desc, sum(c.cost_usd) desc nulls last, count(*) desc, ${callKeys} limit ${reportLimits.calls + 1}) g
+     group by grouping sets ((${keys}), ())
+     order by is_total desc, sum(c.cost_usd) desc nulls last, count(*) desc, ${keys} limit ${reportLimits.calls + 1}) g
    union all
    select 'spread', row_to_json(s) from (
      select count(*)::int as items, coalesce(sum(p.cost_usd), 0)::text as cost_usd,
@@ -177,9 +178,9 @@ export const readBands = named(
      ${tree('m.id, m.stage')}),
    call as materialized (
      ${calls})
-   select width_bucket(${inputOf}, $4::bigint[]) as band, ${callKeys}, ${callSums}
+   select width_bucket(${inputOf}, $4::bigint[]) as band, ${keys}, ${callSums}
    from call c cross join lateral ${tokensOf} cross join lateral ${costsOf}
-   group by band, ${callKeys} order by band, ${callKeys} limit ${reportLimits.calls * 4}`,
+   group by band, ${keys} order by band, ${keys} limit ${reportLimits.calls * 4}`,
 );
 
 /** $1 the batch, $2 and $3 earlier runs. What of another batch is compared. */
