@@ -51,7 +51,7 @@ export async function* parquetRecords(
 const threadFile = import.meta.url.endsWith('.ts') ? './parquet-thread.ts' : './parquet-thread.js';
 
 async function nextAnswer(thread: Worker): Promise<ParquetAnswer> {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window and has no origin
   thread.postMessage('next');
   try {
     const [answer] = (await once(thread, 'message')) as [ParquetAnswer];
