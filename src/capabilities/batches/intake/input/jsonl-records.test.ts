@@ -41,6 +41,12 @@ describe('JSON Lines', () => {
     expect(found[6]).toEqual([7, undefined, 2]);
   });
 
+  it('leave out what they do not say, instead of null', async () => {
+    expect(await read('{"id":null,"data":null,"team":null}')).toEqual([
+      [1, 'id: is null: leave it out', 'team: is null: leave it out'],
+    ]);
+  });
+
   it('may be the bare data', async () => {
     expect(await read('{"id":1}\n"text"\n[]\n', 3, { form: 'bare' } as never)).toEqual([
       [1, undefined, { id: 1 }],

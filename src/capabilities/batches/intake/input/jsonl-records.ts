@@ -16,6 +16,7 @@ export interface JsonlOptions {
   readonly maxDepth: number;
 }
 
+const optionalMembers = ['id', 'customer', 'team', 'labels'];
 const members = ['id', 'data', 'customer', 'team', 'labels'];
 /** What a list of failed items says besides: it can be sent again as it is. */
 const leftOut = ['status', 'error'];
@@ -79,6 +80,9 @@ function itemRecord(place: number, value: unknown): InputRecord {
   if (!isObject(value)) return faultyRecord(place, '', `is no JSON object; ${hint}`);
   const unknown = Object.keys(value).filter((name) => !members.includes(name) && !leftOut.includes(name));
   const faults: Fault[] = unknown.map((field) => ({ field, problem: `is not known; ${hint}` }));
+  for (const field of optionalMembers) {
+    if (value[field] === null) faults.push({ field, problem: 'is null: leave it out' });
+  }
   if (!Object.hasOwn(value, 'data')) faults.push({ field: 'data', problem: 'is missing' });
   if (faults.length > 0) return { kind: 'faulty', place, id: value['id'], faults, reach: 'item' };
   const { id, customer, team, labels, data } = value;
