@@ -69,7 +69,7 @@ export class BatchReports {
     const { database, limiter } = this.#options;
     const read = (): Promise<BatchReportDocument> =>
       database.transaction(async (transaction) => {
-        await transaction.execute(beginReading);
+        await transaction.execute(beginReading(database.kind));
         return await this.#readIn(transaction, reference, viewer);
       });
     return await (limiter === undefined ? read() : limiter.run(read, viewer.team));

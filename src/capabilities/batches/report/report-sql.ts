@@ -1,3 +1,4 @@
+import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts';
 import { named } from '../../../drivers/sql-database/sql-statement.ts';
 import { inputTokenClasses, outputTokenClasses, tokenClasses } from '../../../pricing/token-classes.ts';
 import { batchColumns } from '../batch-rows.ts';
@@ -11,9 +12,14 @@ import { batchColumns } from '../batch-rows.ts';
 /** Kinds of calls, stages, reasons and outliers that are told apart; totals are of all. */
 const reportLimits = { calls: 500, stages: 100, reasons: 50, outliers: 20 } as const;
 
-/** The figures of one report are of one moment, and may take longer than statements of the hot path. */
-export const beginReading = `set transaction isolation level repeatable read, read only;
-   set local statement_timeout = '300s';`;
+/**
+ * The figures of one report are of one moment, and may take longer than statements of the hot path. A server has memory for what the
+ * statement gathers, which would go through files otherwise; PGlite keeps what it was given once.
+ */
+export function beginReading(kind: SqlDatabase['kind']): string {
+  const begin = `set transaction isolation level repeatable read, read only; set local statement_timeout = '300s'`;
+  return kind === 'postgres' ? `${begin}; set local work_mem = '64MB'` : begin;
+}
 
 /** $1 the id, or null; $2 the name; $3 the team, or null for any. Two rows at most: a name alone may be of several teams. */
 export const findBatch = named(
