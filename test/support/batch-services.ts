@@ -4,6 +4,7 @@ import { BatchUploads } from '../../src/capabilities/batches/intake/batch-upload
 import type { InputBounds } from '../../src/capabilities/batches/intake/input/input-records.ts';
 import { IntakeLedger } from '../../src/capabilities/batches/intake/intake-ledger.ts';
 import { itemTypeOf, modelsOfPipeline } from '../../src/capabilities/batches/intake/pipeline-types.ts';
+import { ProviderBatchOperations } from '../../src/capabilities/batches/mode/provider-batch-operations.ts';
 import { BatchFiles } from '../../src/capabilities/batches/run/batch-files.ts';
 import { BatchOperations } from '../../src/capabilities/batches/run/batch-operations.ts';
 import { BatchService } from '../../src/capabilities/batches/run/batch-service.ts';
@@ -67,5 +68,6 @@ export function batchServices(database: SqlDatabase, registry: StageRegistry): r
     [BatchIntake, batchIntakeOver(database, registry)],
     [BatchService, service],
     [BatchFiles, new BatchFiles(service, systemClock)],
+    [ProviderBatchOperations, new ProviderBatchOperations({ database, clock: systemClock })],
   ];
 }
