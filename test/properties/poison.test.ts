@@ -41,6 +41,16 @@ import {
 /** Statements that take rows, but of one caller, or such as cannot be odd. */
 const notShared: Readonly<Record<string, string>> = {
   'admission.count_models': "one process's counts, by names that the provider registry has checked",
+  'batches.create': 'one sender, checked before',
+  'batches.keep-deferred-calls': 'bodies that were written as JSON, by names that the provider registry has checked',
+  'batches.mark-deferred-sent': 'ids that the ledger gave',
+  'batches.read_end_rules': 'ids that the ledger gave',
+  'batches.read_report': 'one reader',
+  'batches.read_report_bands': 'one reader',
+  'batches.read_report_totals': 'one reader',
+  'batches.record_ends': 'what the ledger said of its messages, in a form that it takes',
+  'batches.set_message_ids': 'ids that the ledger gave',
+  'batches.write_items': 'one upload, checked line by line',
   'ledger.cancel_messages': 'one operator, of messages that the ledger named',
   'ledger.check_time_zones': 'names of one configuration or operator, checked before',
   'ledger.define_budgets': 'one configuration, checked as a whole',
@@ -60,6 +70,7 @@ const notShared: Readonly<Record<string, string>> = {
 
 /** Files with statements that take rows and are not shared, where nobody looks for them. */
 const notSharedIn: Readonly<Record<string, string>> = {
+  'src/capabilities/batches/intake/recent-costs.ts': 'ids that the ledger gave',
   'src/engine/export/export-ledger.ts': 'the names of the tables, which are constants',
   'src/engine/ledger/invalid-output-ledger.ts': 'the two records about one call',
   'src/engine/ledger/reprice-ledger.ts': 'calls that the ledger gave, with prices of a checked book',

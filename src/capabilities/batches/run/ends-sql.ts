@@ -111,7 +111,7 @@ export const readUsedAnswers = named(
 
 /**
  * $1 ends. Each is taken while the item is as it was read, and counted in its chunk, its batch and the batch's failures in the same
- * statement: so each item counts once, however many compose its end. Answers the batches of which items ended.
+ * statement: so each item counts once, however many compose its end. Answers the batches of which items ended, and how many ended how.
  */
 export const recordEnds = named(
   'batches.record_ends',
@@ -148,5 +148,7 @@ export const recordEnds = named(
        from changed where state <> 'waiting' group by batch_id) s
      where b.id = s.batch_id
      returning b.id)
-   select id from counted`,
+   select c.id, null::text as ended_as, 0 as items from counted c
+   union all
+   select null, i.state, count(*)::int from changed i where i.state <> 'waiting' group by i.state`,
 );
