@@ -42,7 +42,8 @@ import {
 const notShared: Readonly<Record<string, string>> = {
   'admission.count_models': "one process's counts, by names that the provider registry has checked",
   'batches.create': 'one sender, checked before',
-  'batches.keep-deferred-calls': 'bodies that were written as JSON, by names that the provider registry has checked',
+  'batches.keep-deferred-calls':
+    'bodies that were written as JSON, by names that the provider registry has checked',
   'batches.mark-deferred-sent': 'ids that the ledger gave',
   'batches.read_end_rules': 'ids that the ledger gave',
   'batches.read_report': 'one reader',
