@@ -136,5 +136,6 @@ export function viewOf(board: GeneratedBoard, run: BoardView): BoardView {
     ...run,
     fromSeconds: run.toSeconds - weekSeconds,
     stepSeconds: Math.max(weekSeconds / points, shortestStepOfWeekSeconds),
+    metrics: run,
   };
 }

@@ -13,6 +13,8 @@ export interface BoardView {
   readonly stepSeconds: number;
   /** Values of variables; one that is absent is "All". */
   readonly chosen?: Readonly<Record<string, readonly string[]>>;
+  /** The time of the run, where the view reaches further back: only in it there are metrics. */
+  readonly metrics?: Omit<BoardView, 'chosen' | 'metrics'>;
 }
 
 /** Four scrapes, or a step of the chart, whichever is longer; as Grafana has it. */

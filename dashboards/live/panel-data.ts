@@ -59,11 +59,12 @@ async function readPromql(
   prometheus: PrometheusServer,
   view: BoardView,
 ): Promise<TargetData> {
-  const expression = expandPromql(expr, view);
+  const shown = { ...view, ...view.metrics };
+  const expression = expandPromql(expr, shown);
   const answers =
     target.range === true
-      ? await prometheus.queryRange(expression, view)
-      : await prometheus.query(expression, view.toSeconds);
+      ? await prometheus.queryRange(expression, shown)
+      : await prometheus.query(expression, shown.toSeconds);
   if (target.format !== 'table') {
     const series = answers.map(({ labels, points }) => ({
       name: legendText(target.legendFormat ?? '', labels),

@@ -26,7 +26,7 @@ import { batchText } from '../batch-text.ts';
 import type { BatchIntake } from './batch-intake.ts';
 import type { IntakeCommandSettings } from './command-intake.ts';
 import { estimateText } from './estimate-text.ts';
-import { cellTypes } from './input/csv-records.ts';
+import { cellTypes } from './input/cell-types.ts';
 import { inputFormats } from './input/input-records.ts';
 import { lineForms } from './input/jsonl-records.ts';
 import { discardBatchSchema, startBatchSchema } from './intake-requests.ts';

@@ -4,7 +4,7 @@ import { isPrintableName, notPrintable } from '../../../kernel/printable-name.ts
 import { isStorableText, storableProblem } from '../../../kernel/storable-text.ts';
 import { labelKeyPattern, originName } from '../../../messages/origin.ts';
 import { batchSettingsSchema } from '../batch-settings.ts';
-import { cellTypes } from './input/csv-records.ts';
+import { cellTypes } from './input/cell-types.ts';
 import { lineForms } from './input/jsonl-records.ts';
 
 /* What may be asked for about batches that come in, by request or on the command line. */

@@ -30,7 +30,7 @@ import { parseRequest } from '../../../http/request-faults.ts';
 import type { ResponseWriter } from '../../../http/response-writer.ts';
 import { batchDocument, type BatchDocument } from '../batch-document.ts';
 import { BatchIntake } from './batch-intake.ts';
-import { cellTypes } from './input/csv-records.ts';
+import { cellTypes } from './input/cell-types.ts';
 import type { BatchEstimate } from './estimate-document.ts';
 import { type BatchUpload, type StartedBatch, uploadDocument } from './intake-documents.ts';
 import {

@@ -1,12 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { CsvError, parse } from 'csv-parse';
+import type { CellTypes } from './cell-types.ts';
 import { piped } from './input-bytes.ts';
 import { UnreadableInput } from './input-faults.ts';
 import { columnFault, faultyRecord, type InputRecord, itemOfRow, type TableColumns } from './input-record.ts';
-
-/** What the cells of a CSV are: texts, or JSON where they are JSON. */
-export const cellTypes = ['text', 'json'] as const;
-export type CellTypes = (typeof cellTypes)[number];
 
 export interface CsvOptions {
   readonly columns: TableColumns;

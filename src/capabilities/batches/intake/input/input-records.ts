@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '../../../../kernel/app-error.ts';
-import { csvRecords } from './csv-records.ts';
+import { loadOptional } from '../../../../kernel/optional-package.ts';
+import type { CsvOptions } from './csv-records.ts';
 import { bounded, decodedBytes, type InputEncoding } from './input-bytes.ts';
 import type { PlaceName } from './input-faults.ts';
 import type { InputRecord, TableColumns } from './input-record.ts';
@@ -43,7 +44,8 @@ export function placeNameOf(format: InputFormat): PlaceName {
 
 /**
  * The items of an input. At most one item is held, of Parquet one row group. Throws UnreadableInput where nothing more can be read,
- * MILLRACE_REQUEST_TOO_LARGE beyond the bounds, and MILLRACE_MEDIA_TYPE_UNSUPPORTED for compressed Parquet, which compresses itself.
+ * MILLRACE_REQUEST_TOO_LARGE beyond the bounds, MILLRACE_MEDIA_TYPE_UNSUPPORTED for
+ * compressed Parquet, which compresses itself, and MILLRACE_PACKAGE_MISSING for CSV where its reader is not installed.
  */
 export function inputRecords(input: BatchInput, bounds: InputBounds): AsyncIterable<InputRecord> {
   const { format, encoding, query, bytes } = input;
@@ -56,7 +58,7 @@ export function inputRecords(input: BatchInput, bounds: InputBounds): AsyncItera
         maxDepth: bounds.maxDepth,
       });
     case 'csv':
-      return csvRecords(decodedBytes(bytes, encoding, bounds), {
+      return csvItems(decodedBytes(bytes, encoding, bounds), {
         columns: columnsOf(query),
         types: query.types,
         maxRecordBytes: maxBytes,
@@ -68,6 +70,18 @@ export function inputRecords(input: BatchInput, bounds: InputBounds): AsyncItera
 
 function columnsOf({ idColumn, customerColumn, teamColumn, omit }: UploadQuery): TableColumns {
   return { id: idColumn, customer: customerColumn, team: teamColumn, omit };
+}
+
+async function* csvItems(
+  pieces: AsyncIterable<Uint8Array>,
+  options: CsvOptions,
+): AsyncGenerator<InputRecord> {
+  const { csvRecords } = await loadOptional(
+    'Reading items of a batch as CSV',
+    ['csv-parse'],
+    () => import('./csv-records.ts'),
+  );
+  yield* csvRecords(pieces, options);
 }
 
 async function* tableRecords(
