@@ -2,25 +2,13 @@ import type { EngineCatalogue } from '../../engine/metrics/engine-metrics.ts';
 import type { MetricCatalogue } from '../../telemetry/metric-definition.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { itemEnds, itemStates } from './batch.ts';
+import { openProviderBatchStates } from './provider/provider-batch-state.ts';
 
 /** States in which a batch is not over. */
 const openBatchStates = ['receiving', 'running', 'paused', 'halted', 'cancelling'] as const;
 
 /** States of chunks that somebody waits for, or has to look at. */
 const shownChunkStates = ['waiting', 'running', 'failed'] as const;
-
-/** States of a provider's batch that is not closed. */
-export const openProviderBatchStates = [
-  'planned',
-  'uploading',
-  'uploaded',
-  'creating',
-  'running',
-  'ended',
-  'collected',
-  'settled',
-  'unresolved',
-] as const;
 
 /**
  * Fed by what records the ends of items, and at a scrape. No label names a batch: there is no bound on their names. At most a thousand

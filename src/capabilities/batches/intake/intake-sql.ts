@@ -58,18 +58,21 @@ const held = `held as materialized (
      select b.id from millrace.batches b
      where b.id = $1::uuid and b.upload = $2::uuid and b.state = 'receiving' for share)`;
 
+/** Removes items and chunks of the batch ($1), `limit` of each at most, where `allowed` has a row. */
+const removed = (allowed: string, limit: string): string => `items as (
+     delete from millrace.batch_items i using (
+       select l.position from millrace.batch_items l where l.batch_id = $1::uuid and exists (select from ${allowed}) order by l.position limit ${limit}) o
+     where i.batch_id = $1::uuid and i.position = o.position returning 1),
+   chunks as (
+     delete from millrace.batch_chunks c using (
+       select l.chunk from millrace.batch_chunks l where l.batch_id = $1::uuid and exists (select from ${allowed}) order by l.chunk limit ${limit}) o
+     where c.batch_id = $1::uuid and c.chunk = o.chunk returning 1)`;
+
 /** $1 id, $2 upload, $3 how many: removes items and chunks, and says whether there may be more, and whether the upload is still the one. */
 export const clearItems = named(
   'batches.clear_items',
   `with ${held},
-   items as (
-     delete from millrace.batch_items i using (
-       select l.position from millrace.batch_items l where l.batch_id = $1::uuid and exists (select from held) order by l.position limit $3) o
-     where i.batch_id = $1::uuid and i.position = o.position returning 1),
-   chunks as (
-     delete from millrace.batch_chunks c using (
-       select l.chunk from millrace.batch_chunks l where l.batch_id = $1::uuid and exists (select from held) order by l.chunk limit $3) o
-     where c.batch_id = $1::uuid and c.chunk = o.chunk returning 1)
+   ${removed('held', '$3')}
    select (select count(*)::int from held) as held, greatest((select count(*) from items), (select count(*) from chunks))::int as removed`,
 );
 
@@ -165,14 +168,7 @@ const isDiscarded = `b.id = $1::uuid and b.state = 'cancelled' and b.started_at 
 export const clearDiscarded = named(
   'batches.clear_discarded',
   `with ended as materialized (select b.id from millrace.batches b where ${isDiscarded}),
-   items as (
-     delete from millrace.batch_items i using (
-       select l.position from millrace.batch_items l where l.batch_id = $1::uuid and exists (select from ended) order by l.position limit $2) o
-     where i.batch_id = $1::uuid and i.position = o.position returning 1),
-   chunks as (
-     delete from millrace.batch_chunks c using (
-       select l.chunk from millrace.batch_chunks l where l.batch_id = $1::uuid and exists (select from ended) order by l.chunk limit $2) o
-     where c.batch_id = $1::uuid and c.chunk = o.chunk returning 1)
+   ${removed('ended', '$2')}
    select greatest((select count(*) from items), (select count(*) from chunks))::int as removed`,
 );
 

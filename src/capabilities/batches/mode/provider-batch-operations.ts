@@ -6,7 +6,12 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { isUuid, type Uuid } from '../../../kernel/ids.ts';
 import { batchErrors } from '../batch-errors.ts';
 import { ProviderBatchDriver } from '../provider/provider-batch-driver.ts';
-import type { ProviderBatchState, UnresolvedReason } from '../provider/provider-batch-state.ts';
+import {
+  openProviderBatchStates,
+  type ProviderBatchState,
+  providerBatchStates,
+  type UnresolvedReason,
+} from '../provider/provider-batch-state.ts';
 import type { ResultFindings } from '../provider/result-findings.ts';
 import type {
   ListedStates,
@@ -54,20 +59,9 @@ interface ListedRow {
   readonly planned_us: string;
 }
 
-const underWay: readonly ProviderBatchState[] = [
-  'planned',
-  'uploading',
-  'uploaded',
-  'creating',
-  'running',
-  'ended',
-  'collected',
-  'settled',
-];
-
 const statesOf: Readonly<Record<ListedStates, readonly ProviderBatchState[]>> = {
-  any: [...underWay, 'unresolved', 'closed'],
-  open: [...underWay, 'unresolved'],
+  any: providerBatchStates,
+  open: openProviderBatchStates,
   unresolved: ['unresolved'],
   closed: ['closed'],
 };

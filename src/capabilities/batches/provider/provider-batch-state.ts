@@ -11,8 +11,8 @@
  * goes from planned to creating.
  */
 
-/** Every state of a provider batch. */
-export const providerBatchStates = [
+/** States of a provider batch that is not closed. */
+export const openProviderBatchStates = [
   'planned',
   'uploading',
   'uploaded',
@@ -21,9 +21,11 @@ export const providerBatchStates = [
   'ended',
   'collected',
   'settled',
-  'closed',
   'unresolved',
 ] as const;
+
+/** Every state of a provider batch. */
+export const providerBatchStates = [...openProviderBatchStates, 'closed'] as const;
 
 export type ProviderBatchState = (typeof providerBatchStates)[number];
 

@@ -1,5 +1,6 @@
 import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts';
-import { type BatchMetrics, openProviderBatchStates } from '../batch-metrics.ts';
+import type { BatchMetrics } from '../batch-metrics.ts';
+import { openProviderBatchStates } from '../provider/provider-batch-state.ts';
 import { readChunks, readOpenBatches, readProviderBatches } from './gauges-sql.ts';
 
 interface OpenRow {
