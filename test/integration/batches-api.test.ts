@@ -84,6 +84,23 @@ describe('batches', () => {
       });
   });
 
+  it('say how their calls to each model are made, and why', async () => {
+    const id = await batches.submit({ items: 1, settings: { mode: 'auto' } });
+    expect((await get(`/${id}`)).body).not.toHaveProperty('modes');
+    for (const [model, mode] of [
+      ['openai/gpt-5-mini', 'provider'],
+      ['anthropic/claude', 'online'],
+    ])
+      await fixture.database.execute(
+        `insert into millrace.batch_mode_choices (batch_id, model, mode, reason) values ('${id}', '${model}', '${mode}', 'time is left')`,
+      );
+    const { modes } = batchDocumentSchema.strict().parse((await get(`/${id}`)).body);
+    expect(modes?.map(({ model, mode, reason }) => [model, mode, reason])).toEqual([
+      ['anthropic/claude', 'online', 'time is left'],
+      ['openai/gpt-5-mini', 'provider', 'time is left'],
+    ]);
+  });
+
   it('of one name are told apart by their ids', async () => {
     await batches.submit({ name: 'same', team: 'blue', items: 1 });
     await batches.submit({ name: 'same', team: 'red', items: 1 });

@@ -32,6 +32,10 @@ export const batchDocumentSchema = z.object({
     skipped: z.int().describe('Left out, since they could not be read.'),
   }),
   chunks: z.int(),
+  modes: z
+    .array(z.object({ model: z.string(), mode: z.string(), reason: z.string(), decidedAt: z.string() }))
+    .optional()
+    .describe('Of one batch that is not "online": how calls to each model are made, and why.'),
   costUsd: amountSchema.describe('Of the answers that its ended items used.'),
   unpriced: z.int().describe('Answers of these that have no price.'),
   actor: z.string(),
@@ -42,7 +46,15 @@ export const batchDocumentSchema = z.object({
 
 export type BatchDocument = z.output<typeof batchDocumentSchema>;
 
-export function batchDocument(batch: Batch): BatchDocument {
+/** How calls to a model are made, and why. */
+export interface ModeNote {
+  readonly model: string;
+  readonly mode: string;
+  readonly reason: string;
+  readonly decidedAt: Date;
+}
+
+export function batchDocument(batch: Batch, modes: readonly ModeNote[] = []): BatchDocument {
   const { ended, items, cause, deadline, startedAt, endedAt } = batch;
   const open = items - ended.succeeded - ended.failed - ended.expired - ended.cancelled - ended.skipped;
   return {
@@ -60,6 +72,9 @@ export function batchDocument(batch: Batch): BatchDocument {
     upload: batch.uploadState,
     items: { total: items, open, ...ended },
     chunks: batch.chunks,
+    ...(modes.length === 0
+      ? {}
+      : { modes: modes.map((note) => ({ ...note, decidedAt: note.decidedAt.toISOString() })) }),
     costUsd: batch.costUsd,
     unpriced: batch.unpriced,
     actor: batch.actor,

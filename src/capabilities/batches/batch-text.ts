@@ -19,6 +19,7 @@ export function batchText(batch: BatchDocument): string {
     ['origin', `team ${origin.team}, customer ${origin.customer}, feature ${origin.feature}`],
     ['pipeline', `${batch.pipeline}, ${batch.type} version ${batch.version}`],
     ['mode', batch.settings.mode],
+    ...(batch.modes ?? []).map(({ model, mode, reason }) => ['', `${model}: ${mode}, ${reason}`] as const),
     ['items', `${formatCount(items.total)} in ${formatCount(batch.chunks)} chunks: ${ends.join(', ')}`],
     [
       'spent',

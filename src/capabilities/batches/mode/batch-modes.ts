@@ -4,7 +4,7 @@ import type { Uuid } from '../../../kernel/ids.ts';
 import type { Origin } from '../../../messages/origin.ts';
 import type { BatchState } from '../batch.ts';
 import { type BatchMode, batchSettingsSchema } from '../batch-settings.ts';
-import type { CallMode, ModeChoice } from './mode-choice.ts';
+import type { ModeChoice } from './mode-choice.ts';
 import * as sql from './deferred-call-sql.ts';
 
 /** What a batch says about how its calls are made. */
@@ -14,13 +14,6 @@ export interface ModedBatch {
   readonly state: BatchState;
   readonly beganAt: Date;
   readonly deadline: Date | undefined;
-}
-
-/** Which way a batch's calls to a model are made, and why. */
-export interface NotedChoice extends ModeChoice {
-  /** "provider/model" */
-  readonly model: string;
-  readonly decidedAt: Date;
 }
 
 interface ModeRow {
@@ -76,17 +69,6 @@ export class BatchModes {
     await this.#database.query(sql.noteChoice, [batchId, model, mode, reason]);
     if (this.#noted.size >= maxRemembered) this.#noted.clear();
     this.#noted.add(key);
-  }
-
-  /** What was chosen for a batch, by model. */
-  async choices(batchId: Uuid): Promise<readonly NotedChoice[]> {
-    const { rows } = await this.#database.query<{
-      model: string;
-      mode: CallMode;
-      reason: string;
-      decided_at: Date;
-    }>(sql.readChoices, [batchId]);
-    return rows.map(({ decided_at: decidedAt, ...choice }) => ({ ...choice, decidedAt }));
   }
 
   async #read(team: string, name: string): Promise<ModedBatch | undefined> {

@@ -220,5 +220,5 @@ export const noteChoice = named(
 /** $1 batch. */
 export const readChoices = named(
   'batches.read-mode-choices',
-  `select c.model, c.mode, c.reason, c.decided_at from millrace.batch_mode_choices c where c.batch_id = $1::uuid order by c.model`,
+  `select c.model, c.mode, c.reason, c.decided_at from millrace.batch_mode_choices c where c.batch_id = $1::uuid order by c.model limit 100`,
 );

@@ -54,7 +54,8 @@ export class BatchService {
   }
 
   async show(reference: string, viewer: Viewer): Promise<BatchDocument> {
-    return batchDocument(await this.find(reference, viewer));
+    const batch = await this.find(reference, viewer);
+    return batchDocument(batch, await this.#options.store.modes(batch.id));
   }
 
   /** The batch itself. */

@@ -3,7 +3,9 @@ import { isUuid, type Uuid } from '../../../kernel/ids.ts';
 import { isStorableText } from '../../../kernel/storable-text.ts';
 import type { Viewer } from '../../../http/operator.ts';
 import type { Batch, BatchState, Cause, ChunkState, ItemEnd, ItemState } from '../batch.ts';
+import type { ModeNote } from '../batch-document.ts';
 import { batchOf, type BatchRow } from '../batch-rows.ts';
+import { readChoices } from '../mode/deferred-call-sql.ts';
 import * as sql from './batch-store-sql.ts';
 import type { BatchPlace } from './run-requests.ts';
 
@@ -113,6 +115,12 @@ export class BatchStore {
     const id = isUuid(reference.toLowerCase()) ? reference.toLowerCase() : undefined;
     const { rows } = await this.#database.query<BatchRow>(sql.findBatches, [id, reference, viewer.team]);
     return rows.map((row) => batchOf(row));
+  }
+
+  /** How its calls are made, by model. */
+  async modes(id: Uuid): Promise<readonly ModeNote[]> {
+    const { rows } = await this.#database.query<ModeRow>(readChoices, [id]);
+    return rows.map(({ decided_at: decidedAt, ...note }) => ({ ...note, decidedAt }));
   }
 
   /** Ranges of chunks after one; `limit` and one more where there are more. */
@@ -249,4 +257,8 @@ interface FailedRow extends ErrorRow {
   readonly team: string | null;
   readonly labels: string | null;
   readonly data: string | null;
+}
+
+interface ModeRow extends Omit<ModeNote, 'decidedAt'> {
+  readonly decided_at: Date;
 }
