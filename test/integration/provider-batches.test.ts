@@ -134,6 +134,39 @@ describe.each(['openai', 'anthropic'])('a batch of %s', (account) => {
     expect(await driver.cancel(id, now())).toBe(false);
   });
 
+  it('that expires says nothing of what its results lack: it may have been carried out, and billed', async () => {
+    const files = await countFiles();
+    const run = await runWith(account, 60, [
+      { fault: 'slow', delayMs: 48 * hourMs },
+      { fault: 'lose_lines', share: 0.3 },
+    ]);
+    const { succeeded = 0, expired = 0, missing = 0 } = endsOf(run.outcomes);
+    expect(missing).toBeGreaterThan(5);
+    expect(succeeded + expired + missing).toBe(60);
+    expect(run.billed.length).toBeGreaterThan(succeeded);
+    expect(run.billed.length).toBeLessThanOrEqual(succeeded + missing);
+    // What may be asked about stays at the provider.
+    if (account === 'openai') expect(await countFiles()).toBeGreaterThan(files);
+  });
+
+  it('that is cancelled says nothing of what its results lack', async () => {
+    const { next } = await stores.simulator().bill();
+    stores.simulator().setBatchRules([{ fault: 'lose_lines', share: 0.3 }]);
+    const driver = driverWith();
+    const batches = await driver.submit(account, requestsFor(account, 60), now());
+    const [id = ''] = batches.values();
+    await driver.advance(now());
+    pass(minuteMs / 2);
+    await driver.cancel(id, now());
+    await finish(driver);
+    const { succeeded = 0, cancelled = 0, missing = 0 } = endsOf(await outcomesOf(driver, [id]));
+    const billed = await billedSince(next);
+    expect(missing).toBeGreaterThan(5);
+    expect(succeeded + cancelled + missing).toBe(60);
+    expect(billed.length).toBeGreaterThan(succeeded);
+    expect(billed.length).toBeLessThanOrEqual(succeeded + missing);
+  });
+
   it('that is cancelled before it was sent is not sent', async () => {
     const { next } = await stores.simulator().bill();
     const driver = driverWith();

@@ -221,7 +221,7 @@ export class ProviderBatchSteps {
 
   /**
    * Reads all results, from the start after a crash: a request that has an outcome keeps it. Results that lack requests of a batch
-   * that is said to be whole are asked for again some times, with what the provider says then.
+   * that was carried out, if only in part, are asked for again some times, with what the provider says then.
    */
   async #collect(
     batch: ProviderBatch,
@@ -231,7 +231,9 @@ export class ProviderBatchSteps {
   ): Promise<ProviderBatch> {
     const { ending = { how: 'given_up', resultIds: [] } } = batch;
     const oddLines = await readResults(this.#ledger, batch, { api, ending, signal });
-    const open = ending.how === 'completed' ? await this.#ledger.countOpen(batch.id) : 0;
+    const isSent = batch.providerId !== undefined;
+    const isReadable = isSent && ending.how !== 'failed' && ending.how !== 'given_up';
+    const open = isReadable ? await this.#ledger.countOpen(batch.id) : 0;
     if (open > 0 && batch.attempts + 1 < this.#times.collections) {
       const view = await api.read(providerIdOf(batch));
       return await this.#wait(batch, now, this.#times.pollMs, {
@@ -240,7 +242,7 @@ export class ProviderBatchSteps {
         ...(view.kind === 'ended' && { ending: view.ending }),
       });
     }
-    return await this.#ledger.endCollection(batch, restOf(ending), (sums) => ({
+    return await this.#ledger.endCollection(batch, restOf(ending, { isSent }), (sums) => ({
       state: 'collected',
       nextAt: now,
       isReturned: false,

@@ -54,29 +54,31 @@ export async function readResults(
   return odd;
 }
 
-/** What requests are of which the results say nothing. */
-export function restOf({ how, problem }: BatchEnding): Parameters<ProviderBatchLedger['endCollection']>[1] {
-  switch (how) {
-    case 'expired':
-      return { outcome: 'expired', code: 'batch_expired', message: 'The batch expired before its turn.' };
-    case 'cancelled':
-      return {
-        outcome: 'cancelled',
-        code: 'batch_cancelled',
-        message: 'The batch was cancelled before its turn.',
-      };
-    case 'failed':
-      return {
-        outcome: 'failed',
-        code: problem?.code ?? 'batch_failed',
-        message: problem?.message ?? 'The batch failed as a whole.',
-      };
-    case 'completed':
-    case 'given_up':
-      return {
-        outcome: 'missing',
-        code: 'no_result',
-        message: 'The provider gives no result. The request may have been billed.',
-      };
+/**
+ * What requests are of which the results say nothing. Only a batch that failed as a whole, or was never sent, cannot have been billed:
+ * one that expired or was cancelled may have carried out what its results lack.
+ */
+export function restOf(
+  { how, problem }: BatchEnding,
+  { isSent }: { readonly isSent: boolean },
+): Parameters<ProviderBatchLedger['endCollection']>[1] {
+  if (how === 'failed') {
+    return {
+      outcome: 'failed',
+      code: problem?.code ?? 'batch_failed',
+      message: problem?.message ?? 'The batch failed as a whole.',
+    };
   }
+  if (how === 'cancelled' && !isSent) {
+    return {
+      outcome: 'cancelled',
+      code: 'batch_cancelled',
+      message: 'The batch was cancelled before it was sent.',
+    };
+  }
+  return {
+    outcome: 'missing',
+    code: 'no_result',
+    message: 'The provider gives no result. The request may have been billed.',
+  };
 }
