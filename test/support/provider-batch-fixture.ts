@@ -79,6 +79,7 @@ const settle: ProviderBatchDriverOptions['settle'] = async (transaction, _batch,
   for (const { id } of outcomes) {
     await transaction.query({ name: 'settle', text: 'insert into settled_requests (id) values ($1)' }, [id]);
   }
+  return () => undefined;
 };
 
 export function driverWith(
@@ -93,6 +94,11 @@ export function driverWith(
     })),
     settle,
   });
+}
+
+/** A process whose configuration names no provider. */
+export function driverWithout(): ProviderBatchDriver {
+  return new ProviderBatchDriver({ database, settle, accounts: [] });
 }
 
 let submitted = 0;

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { generateText, streamText } from 'ai';
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { batchId } from '../../src/capabilities/batches/batch.ts';
+import { batchId, sourceOf } from '../../src/capabilities/batches/batch.ts';
 import { batchNames } from '../../src/capabilities/batches/batch-names.ts';
 import type { BatchMode } from '../../src/capabilities/batches/batch-settings.ts';
 import { openMode } from '../../src/capabilities/batches/mode/open-mode.ts';
@@ -14,16 +14,25 @@ import {
 import { openProviderBatchApi } from '../../src/capabilities/batches/provider/open-provider-batch-api.ts';
 import type { CapabilityParts } from '../../src/capabilities/capability.ts';
 import type { CallDeferral } from '../../src/engine/calls/call-deferral.ts';
+import { MessageCancellations } from '../../src/engine/ledger/message-cancellations.ts';
+import { MessageReplays } from '../../src/engine/ledger/message-replays.ts';
+import { messageIdOf } from '../../src/engine/pipeline/admissions.ts';
+import { MessageCanceller } from '../../src/engine/pipeline/message-canceller.ts';
 import type { StageHandler } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
+import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { capabilities } from '../../src/host/capabilities.ts';
 import type { HostContext } from '../../src/host/capability-set.ts';
 import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { openDatabase } from '../../src/host/stores.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { newId, type Uuid } from '../../src/kernel/ids.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import type { SimulatorBill } from '../../src/simulator/bill.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
@@ -78,6 +87,13 @@ const polishing: StageHandler<{ readonly text: string; readonly model: string }>
 };
 
 export const models = { openai: 'openai/gpt-5-mini', anthropic: 'anthropic/claude-haiku-4-5' } as const;
+
+interface BeginOptions {
+  readonly deadline?: Date;
+  readonly text?: string;
+  /** Of all its items; the batch is of "blue". */
+  readonly itemTeam?: string;
+}
 
 interface Fixture {
   readonly host: Host;
@@ -136,7 +152,7 @@ export class ProviderModeFixture {
     const directory = await newHostDirectory('millrace-provider-mode-');
     const deferral: CallDeferral = {
       courseOf: async (request) => (await opened.fixture?.deferral.courseOf(request)) ?? { kind: 'now' },
-      waitOf: (origin) => (opened.fixture as ProviderModeFixture).deferral.waitOf(origin),
+      waitOf: (messageId) => (opened.fixture as ProviderModeFixture).deferral.waitOf(messageId),
     };
     const capability = {
       name: 'mode',
@@ -147,20 +163,27 @@ export class ProviderModeFixture {
           return { hooks: { deferral } };
         }),
     };
-    const host = await Host.open({
-      configuration: loadConfiguration({
-        environment: {},
-        options: {
-          dataDirectory: directory,
-          models: {
-            providers: {
-              openai: { apiKey: 'key', baseUrl: `${simulator.url}/openai/v1` },
-              anthropic: { apiKey: 'key', baseUrl: `${simulator.url}/anthropic/v1` },
-            },
+    const loaded = loadConfiguration({
+      environment: {},
+      options: {
+        dataDirectory: directory,
+        models: {
+          providers: {
+            openai: { apiKey: 'key', baseUrl: `${simulator.url}/openai/v1` },
+            anthropic: { apiKey: 'key', baseUrl: `${simulator.url}/anthropic/v1` },
           },
-          ...configuration,
         },
-      }),
+        ...configuration,
+      },
+    });
+    // An embedded ledger is migrated as it is opened.
+    if (configuration.ledger?.url !== undefined) {
+      const database = await openDatabase(loaded, 'migrate');
+      await migrate(database);
+      await database.close();
+    }
+    const host = await Host.open({
+      configuration: loaded,
       logger: silentLogger,
       capabilities: [...capabilities.filter(({ name }) => name !== ('batches' as string)), capability],
     });
@@ -201,6 +224,7 @@ export class ProviderModeFixture {
     this.#ids = [];
     this.#since = (await this.simulator.bill()).next;
     this.simulator.setBatchRules([]);
+    this.simulator.setRules([]);
     this.#mode = this.#openMode(new Mortality());
     this.#workers = this.#mode;
   }
@@ -259,26 +283,96 @@ export class ProviderModeFixture {
   async begin(
     mode: BatchMode,
     items: readonly (keyof typeof models)[],
-    { deadline, text = `batch ${this.#batches}` }: { deadline?: Date; text?: string } = {},
+    { deadline, text = `batch ${this.#batches}`, itemTeam = 'blue' }: BeginOptions = {},
   ): Promise<string> {
     this.#batches += 1;
     const batch = `batch-${this.#batches}`;
     this.#ids.push(batch);
-    const { database } = this.host.stores;
-    await database.query(
+    await this.writeBatch('blue', batch, { mode, deadline });
+    const origin = { team: itemTeam, customer: 'acme', feature: 'search', batch };
+    const id = batchId('blue', batch);
+    const source = sourceOf(id);
+    const rows = items.map((_, place) => ({
+      position: place + 1,
+      message_id: messageIdOf(itemTeam, source, String(place + 1)),
+    }));
+    await this.host.stores.database.query(
+      {
+        name: 'test.write-items',
+        text: `insert into millrace.batch_items (batch_id, position, item_id, chunk, message_id, team, data, data_bytes, tokens, state)
+          select $1::uuid, r.position, r.position::text, 1, r.message_id, nullif($2, 'blue'), '{}', 2, 1, 'running'
+          from json_to_recordset($3::json) as r(position int, message_id uuid)`,
+      },
+      [id, itemTeam, JSON.stringify(rows)],
+    );
+    for (const [place, account] of items.entries()) {
+      const data = { text: `item ${place} of ${text}`, model: models[account] };
+      await this.host.admissions.admit(Asked.v1, data, { origin, source, id: String(place + 1) });
+    }
+    return batch;
+  }
+
+  /** A batch that runs, without items. */
+  async writeBatch(
+    team: string,
+    name: string,
+    { mode, deadline }: { readonly mode: BatchMode; readonly deadline?: Date | undefined },
+  ): Promise<void> {
+    await this.host.stores.database.query(
       {
         name: 'test.begin-batch',
         text: `insert into millrace.batches (id, team, name, customer, feature, pipeline, type, version, settings, state, deadline, actor, created_at, started_at)
-          values ($1::uuid, 'blue', $2, 'acme', 'search', 'test', 'mode.asked', 1, $3, 'running', $4::timestamptz, 'test', $5::timestamptz, $5::timestamptz)`,
+          values ($1::uuid, $2, $3, 'acme', 'search', 'test', 'mode.asked', 1, $4, 'running', $5::timestamptz, 'test', $6::timestamptz, $6::timestamptz)`,
       },
-      [batchId('blue', batch), batch, JSON.stringify({ mode }), deadline ?? null, this.now()],
+      [batchId(team, name), team, name, JSON.stringify({ mode }), deadline ?? null, this.now()],
     );
-    const origin = { team: 'blue', customer: 'acme', feature: 'search', batch };
-    for (const [place, account] of items.entries()) {
-      const data = { text: `item ${place} of ${text}`, model: models[account] };
-      await this.host.admissions.admit(Asked.v1, data, { origin });
-    }
-    return batch;
+  }
+
+  /** What an operator does whose batch has dead letters. */
+  async replayAll(): Promise<number> {
+    const dead = await this.rows<{ id: Uuid }>(
+      `select root_id as id from millrace.messages where state = 'dead_lettered' and batch = any($1::text[])`,
+      [this.#ids],
+    );
+    const roots = [...new Set(dead.rows.map(({ id }) => id))];
+    const record = { id: newId(new Date()), actor: 'ann', target: 'batch', detail: {}, reason: 'again' };
+    const revived = await new MessageReplays(this.host.stores.database).replay(roots, record);
+    for (const { stage, id } of revived) this.#fixture.context.engine.publisher.notify(stage, id);
+    return revived.length;
+  }
+
+  /** What whoever winds batches down does with their messages. */
+  async cancelMessages(): Promise<void> {
+    const { database } = this.host.stores;
+    const canceller = new MessageCanceller({
+      ledger: new MessageCancellations(database),
+      metrics: createMetrics(metricCatalogue),
+      clock: systemClock,
+    });
+    const { rows } = await this.rows<{ id: Uuid }>(
+      `select id from millrace.messages where state in ('pending', 'leased') and batch = any($1::text[])`,
+      [this.#ids],
+    );
+    const record = { id: newId(new Date()), actor: 'batch', target: 'batch', detail: {}, reason: 'cancelled' };
+    await canceller.cancel(
+      rows.map(({ id }) => id),
+      record,
+    );
+  }
+
+  /** Its messages by state and by the code that they were given up with. */
+  async ends(): Promise<readonly string[]> {
+    const { rows } = await this.rows<{ ended: string }>(
+      `select concat_ws(' ', state, error_code) as ended from millrace.messages
+       where batch = any($1::text[]) and stage <> '' order by 1`,
+      [this.#ids],
+    );
+    return rows.map(({ ended }) => ended);
+  }
+
+  /** How many retries of models were permitted since all tests began. */
+  async retries(): Promise<number> {
+    return await this.count('select coalesce(sum(retries), 0)::int as count from millrace.model_windows');
   }
 
   /** One turn of the mode's job. */
