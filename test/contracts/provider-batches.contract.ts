@@ -81,7 +81,9 @@ export function providerBatchesContract(_: string, open: () => Promise<SqlDataba
       await expect(ledger.recordOutcomes(lost, new Map([[0, succeeded('{}')]]))).rejects.toBeInstanceOf(
         LeaseLostError,
       );
-      await expect(ledger.settleNext(lost, () => Promise.resolve(() => undefined))).rejects.toBeInstanceOf(LeaseLostError);
+      await expect(ledger.settleNext(lost, () => Promise.resolve(() => undefined))).rejects.toBeInstanceOf(
+        LeaseLostError,
+      );
       expect(await ledger.countOpen(held.id)).toBe(2);
       expect(await ledger.move(held, running)).toMatchObject({ state: 'creating' });
     });

@@ -134,15 +134,15 @@ describe('a batch whose provider is not configured any more', () => {
     await driver.advance(now());
     const by = { actor: 'ann', reason: 'the account is closed' };
     expect(await driver.resolve(running, { kind: 'give-up' }, by, now())).toBeUndefined();
-    const [planned = ''] = (
-      await driverWithout().submit('openai', requestsFor('openai', 2), now())
-    ).values();
+    const [planned = ''] = (await driverWithout().submit('openai', requestsFor('openai', 2), now())).values();
     await driver.cancel(planned, now());
     pass(hourMs);
     await driverWithout().advance(now());
     expect(await driver.find(planned)).toMatchObject({ state: 'closed' });
     expect(endsOf(await outcomesOf(driver, [planned]))).toEqual({ cancelled: 2 });
-    expect(await driver.resolve(running, { kind: 'take-over', providerId: 'batch_1' }, by, now())).toBe(undefined);
+    expect(await driver.resolve(running, { kind: 'take-over', providerId: 'batch_1' }, by, now())).toBe(
+      undefined,
+    );
     expect(await driver.resolve(running, { kind: 'give-up' }, by, now())).toMatchObject({ state: 'ended' });
     await finish(driverWithout());
     expect(endsOf(await outcomesOf(driver, [running]))).toEqual({ missing: 2 });

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lostRuns } from '../support/moded-stages.ts';
 import { Died, Mortality } from '../support/mortal.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
-import { lostRuns, ProviderModeFixture } from '../support/provider-mode-fixture.ts';
+import { ProviderModeFixture } from '../support/provider-mode-fixture.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 

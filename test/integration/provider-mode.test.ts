@@ -2,14 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { usd } from '../../src/kernel/money.ts';
 import { isFullDepth } from '../support/test-depth.ts';
 import { Died, Mortality } from '../support/mortal.ts';
-import {
-  type CallRow,
-  hourMs,
-  lostRuns,
-  minuteMs,
-  type models,
-  ProviderModeFixture,
-} from '../support/provider-mode-fixture.ts';
+import { lostRuns, type models } from '../support/moded-stages.ts';
+import { type CallRow, hourMs, minuteMs, ProviderModeFixture } from '../support/provider-mode-fixture.ts';
 
 /*
  * Batches whose calls are made in providers' batches: on PGlite and the simulated providers, through the whole way of a message.
@@ -258,18 +252,22 @@ it('makes the calls of items that name another team as their own batch says', as
   await expectBilled(all);
 }, 600_000);
 
-it.each(['paused', 'halted'] as const)('runs what was begun to its end in a batch that is %s', async (state) => {
-  await fixture.reset();
-  const name = await fixture.begin('provider', ['openai', 'openai']);
-  await fixture.settleDown();
-  await fixture.execute(`update millrace.batches set state = '${state}' where name = '${name}'`);
-  await fixture.finish(minuteMs, 20);
-  expect(await fixture.completed()).toBe(4);
-  const all = await fixture.calls();
-  expect(all.map(({ request_kind: kind, outcome }) => `${kind} ${outcome}`)).toEqual(
-    Array.from({ length: 4 }, () => 'batch ok'),
-  );
-}, 600_000);
+it.each(['paused', 'halted'] as const)(
+  'runs what was begun to its end in a batch that is %s',
+  async (state) => {
+    await fixture.reset();
+    const name = await fixture.begin('provider', ['openai', 'openai']);
+    await fixture.settleDown();
+    await fixture.execute(`update millrace.batches set state = '${state}' where name = '${name}'`);
+    await fixture.finish(minuteMs, 20);
+    expect(await fixture.completed()).toBe(4);
+    const all = await fixture.calls();
+    expect(all.map(({ request_kind: kind, outcome }) => `${kind} ${outcome}`)).toEqual(
+      Array.from({ length: 4 }, () => 'batch ok'),
+    );
+  },
+  600_000,
+);
 
 it.each(['cancelled', 'past its deadline'] as const)(
   'makes no call at once for a batch that is being %s: what waits is taken back, and is free',
@@ -286,7 +284,7 @@ it.each(['cancelled', 'past its deadline'] as const)(
       .poll(
         () =>
           fixture.count(
-            `select count(*)::int as count from millrace.messages where state = 'pending' and parked_for is null and waits_for = 'provider_batch'`,
+            `select count(*)::int as count from millrace.messages where state = 'pending' and parked_for is null and waits_for like 'provider_batch%'`,
           ),
         { timeout: 240_000, interval: 50 },
       )

@@ -235,7 +235,18 @@ export function driverThrough(
   change: (api: ProviderBatchApi) => Partial<ProviderBatchApi>,
 ): ProviderBatchDriver {
   const api = apis.get(account) as ProviderBatchApi;
-  const changed = Object.assign(Object.create(api) as ProviderBatchApi, change(api));
+  const changed: ProviderBatchApi = {
+    hasFiles: api.hasFiles,
+    upload: (batch) => api.upload(batch),
+    findUploads: (batch) => api.findUploads(batch),
+    create: (batch) => api.create(batch),
+    find: (batch) => api.find(batch),
+    read: (providerId) => api.read(providerId),
+    cancel: (providerId) => api.cancel(providerId),
+    results: (resultId) => api.results(resultId),
+    remove: (id) => api.remove(id),
+    ...change(api),
+  };
   return new ProviderBatchDriver({
     database,
     settle,

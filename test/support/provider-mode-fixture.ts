@@ -1,8 +1,6 @@
 import { hash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { generateText, streamText } from 'ai';
 import { expect } from 'vitest';
-import { z } from 'zod';
 import { batchId, sourceOf } from '../../src/capabilities/batches/batch.ts';
 import { batchNames } from '../../src/capabilities/batches/batch-names.ts';
 import type { BatchMode } from '../../src/capabilities/batches/batch-settings.ts';
@@ -14,13 +12,6 @@ import {
 import { openProviderBatchApi } from '../../src/capabilities/batches/provider/open-provider-batch-api.ts';
 import type { CapabilityParts } from '../../src/capabilities/capability.ts';
 import type { CallDeferral } from '../../src/engine/calls/call-deferral.ts';
-import { MessageCancellations } from '../../src/engine/ledger/message-cancellations.ts';
-import { MessageReplays } from '../../src/engine/ledger/message-replays.ts';
-import { messageIdOf } from '../../src/engine/pipeline/admissions.ts';
-import { MessageCanceller } from '../../src/engine/pipeline/message-canceller.ts';
-import type { StageHandler } from '../../src/engine/pipeline/stage-context.ts';
-import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
-import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { capabilities } from '../../src/host/capabilities.ts';
 import type { HostContext } from '../../src/host/capability-set.ts';
@@ -28,65 +19,22 @@ import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { openDatabase } from '../../src/host/stores.ts';
-import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
-import { newId, type Uuid } from '../../src/kernel/ids.ts';
-import { defineMessage } from '../../src/messages/message-type.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import type { SimulatorBill } from '../../src/simulator/bill.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { newHostDirectory } from './migrated-columns.ts';
-import { Died, mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
+import { cancelBatchMessages, replayBatches, writeModedBatch, writeModedItems } from './moded-batches.ts';
+import { Asked, modedStages, models } from './moded-stages.ts';
+import { mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
 
 /*
- * A pipeline of two stages, each with one call to a model, on an embedded host and the simulated providers. The clock of batches and
+ * A pipeline of two stages, each with one call to a model, on a host and the simulated providers. The clock of batches and
  * of the providers is the tests'; the job of the mode is run by hand, so that a test says when it dies.
  */
 
 export const minuteMs = 60_000;
 export const hourMs = 60 * minuteMs;
-
-const Asked = defineMessage('mode.asked').version(1, z.object({ text: z.string(), model: z.string() }));
-const Drafted = defineMessage('mode.drafted').version(1, z.object({ text: z.string(), model: z.string() }));
-
-const retry = { maxAttempts: 2, backoff: ['10ms'] } as const;
-const draft = defineStage('draft', { consumes: Asked.upTo(1), emits: [Drafted.v1], retry });
-const polish = defineStage('polish', { consumes: Drafted.upTo(1), retry });
-
-/** Items whose first run is lost as it is about to wait: its process died. */
-export const lostRuns = new Set<string>();
-
-const drafting: StageHandler<{ readonly text: string; readonly model: string }> = {
-  handle: async ({ data }, ctx) => {
-    const { text } = await generateText({
-      model: ctx.model(data.model, { step: 'draft' }),
-      prompt: `Draft: ${data.text}`,
-      maxOutputTokens: 4000,
-      abortSignal: ctx.signal,
-    }).catch((error: unknown) => {
-      if (lostRuns.delete(data.text)) throw new Died('The worker is dead.');
-      throw error;
-    });
-    ctx.emit(Drafted.v1, { text, model: data.model });
-  },
-};
-
-/** Streams, which an answer from a batch serves as well. */
-const polishing: StageHandler<{ readonly text: string; readonly model: string }> = {
-  handle: async ({ data }, ctx) => {
-    const { text } = streamText({
-      model: ctx.model(data.model, { step: 'polish' }),
-      prompt: `Polish: ${data.text}`,
-      maxOutputTokens: 4000,
-      abortSignal: ctx.signal,
-      onError: () => undefined,
-    });
-    return { text: await text };
-  },
-};
-
-export const models = { openai: 'openai/gpt-5-mini', anthropic: 'anthropic/claude-haiku-4-5' } as const;
 
 interface BeginOptions {
   readonly deadline?: Date;
@@ -190,10 +138,7 @@ export class ProviderModeFixture {
     if (context === undefined) throw new Error('The host opens its capabilities.');
     const fixture = new ProviderModeFixture({ host, simulator, context }, directory);
     opened.fixture = fixture;
-    await host.start([
-      { definition: draft, handler: drafting } as unknown as RegisteredStage,
-      { definition: polish, handler: polishing } as unknown as RegisteredStage,
-    ]);
+    await host.start(modedStages);
     return fixture;
   }
 
@@ -291,23 +236,11 @@ export class ProviderModeFixture {
     await this.writeBatch('blue', batch, { mode, deadline });
     const origin = { team: itemTeam, customer: 'acme', feature: 'search', batch };
     const id = batchId('blue', batch);
-    const source = sourceOf(id);
-    const rows = items.map((_, place) => ({
-      position: place + 1,
-      message_id: messageIdOf(itemTeam, source, String(place + 1)),
-    }));
-    await this.host.stores.database.query(
-      {
-        name: 'test.write-items',
-        text: `insert into millrace.batch_items (batch_id, position, item_id, chunk, message_id, team, data, data_bytes, tokens, state)
-          select $1::uuid, r.position, r.position::text, 1, r.message_id, nullif($2, 'blue'), '{}', 2, 1, 'running'
-          from json_to_recordset($3::json) as r(position int, message_id uuid)`,
-      },
-      [id, itemTeam, JSON.stringify(rows)],
-    );
+    await writeModedItems(this.host.stores.database, id, { count: items.length, team: itemTeam });
     for (const [place, account] of items.entries()) {
       const data = { text: `item ${place} of ${text}`, model: models[account] };
-      await this.host.admissions.admit(Asked.v1, data, { origin, source, id: String(place + 1) });
+      const from = { source: sourceOf(id), id: String(place + 1) };
+      await this.host.admissions.admit(Asked.v1, data, { origin, ...from });
     }
     return batch;
   }
@@ -318,46 +251,20 @@ export class ProviderModeFixture {
     name: string,
     { mode, deadline }: { readonly mode: BatchMode; readonly deadline?: Date | undefined },
   ): Promise<void> {
-    await this.host.stores.database.query(
-      {
-        name: 'test.begin-batch',
-        text: `insert into millrace.batches (id, team, name, customer, feature, pipeline, type, version, settings, state, deadline, actor, created_at, started_at)
-          values ($1::uuid, $2, $3, 'acme', 'search', 'test', 'mode.asked', 1, $4, 'running', $5::timestamptz, 'test', $6::timestamptz, $6::timestamptz)`,
-      },
-      [batchId(team, name), team, name, JSON.stringify({ mode }), deadline ?? null, this.now()],
-    );
+    const { database } = this.host.stores;
+    await writeModedBatch(database, { team, name }, { mode, deadline, beganAt: this.now() });
   }
 
-  /** What an operator does whose batch has dead letters. */
+  /** What an operator does whose batches have dead letters. Answers how many live again. */
   async replayAll(): Promise<number> {
-    const dead = await this.rows<{ id: Uuid }>(
-      `select root_id as id from millrace.messages where state = 'dead_lettered' and batch = any($1::text[])`,
-      [this.#ids],
-    );
-    const roots = [...new Set(dead.rows.map(({ id }) => id))];
-    const record = { id: newId(new Date()), actor: 'ann', target: 'batch', detail: {}, reason: 'again' };
-    const revived = await new MessageReplays(this.host.stores.database).replay(roots, record);
+    const revived = await replayBatches(this.host.stores.database, this.#ids);
     for (const { stage, id } of revived) this.#fixture.context.engine.publisher.notify(stage, id);
     return revived.length;
   }
 
   /** What whoever winds batches down does with their messages. */
   async cancelMessages(): Promise<void> {
-    const { database } = this.host.stores;
-    const canceller = new MessageCanceller({
-      ledger: new MessageCancellations(database),
-      metrics: createMetrics(metricCatalogue),
-      clock: systemClock,
-    });
-    const { rows } = await this.rows<{ id: Uuid }>(
-      `select id from millrace.messages where state in ('pending', 'leased') and batch = any($1::text[])`,
-      [this.#ids],
-    );
-    const record = { id: newId(new Date()), actor: 'batch', target: 'batch', detail: {}, reason: 'cancelled' };
-    await canceller.cancel(
-      rows.map(({ id }) => id),
-      record,
-    );
+    await cancelBatchMessages(this.host.stores.database, this.#ids);
   }
 
   /** Its messages by state and by the code that they were given up with. */

@@ -143,7 +143,14 @@ interface Deferring {
 
 /** What the same request would meet that is made at once; it was paid for neither time. */
 function refusedBefore({ target }: CallQuestion, { failure: kind, message }: Refused): AppError {
-  const failed = { kind, billing: 'free', message, retryAfterMs: undefined, headers: undefined, usage: undefined } as const;
+  const failed = {
+    kind,
+    billing: 'free',
+    message,
+    retryAfterMs: undefined,
+    headers: undefined,
+    usage: undefined,
+  } as const;
   return modelError(failed, { model: `${target.provider}/${target.modelId}`, cause: undefined });
 }
 

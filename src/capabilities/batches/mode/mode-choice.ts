@@ -130,13 +130,7 @@ export function beginsNothing(
 }
 
 /** Whether a call still goes into a provider's batch, or is made at once at the full price. */
-export function goesIntoBatch({
-  deferrals,
-  rounds,
-  deadline,
-  now,
-  onlineMs,
-}: ProviderCallQuestion): boolean {
+export function goesIntoBatch({ deferrals, rounds, deadline, now, onlineMs }: ProviderCallQuestion): boolean {
   if (deferrals >= rounds) return false;
   return deadline === undefined || deadline.getTime() - now.getTime() > onlineMs;
 }

@@ -52,7 +52,9 @@ class AbsentApi implements ProviderBatchApi {
 
   #refuse(): Promise<never> {
     return Promise.reject(
-      new NotConfiguredError(`The provider ${this.#name} is not configured, has no key, or its package is missing.`),
+      new NotConfiguredError(
+        `The provider ${this.#name} is not configured, has no key, or its package is missing.`,
+      ),
     );
   }
 }

@@ -337,7 +337,11 @@ export class ProviderBatchSteps {
   async #hindered(
     batch: ProviderBatch,
     now: Date,
-    { state, code, message }: { readonly state: ProviderBatch['state']; readonly code: string; readonly message: string },
+    {
+      state,
+      code,
+      message,
+    }: { readonly state: ProviderBatch['state']; readonly code: string; readonly message: string },
   ): Promise<ProviderBatch> {
     const isCounted = code !== 'not_configured';
     const attempts = isCounted ? batch.attempts + 1 : batch.attempts;
