@@ -284,7 +284,7 @@ it.each(['cancelled', 'past its deadline'] as const)(
       .poll(
         () =>
           fixture.count(
-            `select count(*)::int as count from millrace.messages where state = 'pending' and parked_for is null and waits_for like 'provider_batch%'`,
+            `select count(*)::int as count from millrace.messages where state = 'pending' and available_at > clock_timestamp() and waits_for like 'provider_batch%' and parked_for is null`,
           ),
         { timeout: 240_000, interval: 50 },
       )
