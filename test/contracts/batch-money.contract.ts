@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { ChunkLedger } from '../../src/capabilities/batches/run/chunk-ledger.ts';
 import { EndLedger } from '../../src/capabilities/batches/run/end-ledger.ts';
-import { composeEnd } from '../../src/capabilities/batches/run/item-end.ts';
+import { composeEnd, type FailedPart } from '../../src/capabilities/batches/run/item-end.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
@@ -10,6 +11,7 @@ import { BatchFixture, type Fate } from '../support/batch-fixture.ts';
 
 const good = (n: number): Fate => ({ kind: 'says', data: { n }, costUsd: '0.01' });
 const broken: Fate = { kind: 'dies', code: 'MILLRACE_STAGE_FAILED', costUsd: '0.002' };
+const limited: Fate = { kind: 'dies', code: 'MILLRACE_MODEL_RATE_LIMITED' };
 const ann = { actor: 'ann' };
 /** So that nothing halts by itself. */
 const noTripwire = { tripwire: { share: 100 } };
@@ -109,8 +111,8 @@ export function batchMoneyContract(name: string, open: () => Promise<SqlDatabase
       await fixture.service.retry(id, 'it was right', ann);
       await finish();
       expect(await fixture.batch(id)).toMatchObject({ state: 'succeeded' });
-      // The answer of the one that died was used again; that of the cancelled one was not.
-      expect((await fixture.spend()).waste).toMatchObject({ retried: '0.05' });
+      // That of the cancelled message, and that of the one that died and asked anew.
+      expect((await fixture.spend()).waste).toEqual({ retried: '0.052' });
       await expectAccounted(id);
       const { rows } = await fixture.database.query<{ readonly line: string }>({
         name: 'test.lines',
@@ -118,10 +120,11 @@ export function batchMoneyContract(name: string, open: () => Promise<SqlDatabase
       });
       const lines = rows.map(({ line }) => JSON.parse(line) as Readonly<Record<string, unknown>>);
       expect(lines.map((line) => [line['record_kind'], line['cost_usd'], line['waste_reason']])).toEqual([
+        ['call', '0.05', undefined],
         ['correction', '-0.05', undefined],
         ['correction', '0.05', 'retried'],
       ]);
-      expect(lines[0]).toMatchObject({ team: 'blue', customer: 'acme', batch: 'night', item: 'item-2' });
+      expect(lines[2]).toMatchObject({ team: 'blue', customer: 'acme', batch: 'night', item: 'item-2' });
     });
 
     it('makes waste of an answer whose place another one took', async () => {
@@ -138,6 +141,93 @@ export function batchMoneyContract(name: string, open: () => Promise<SqlDatabase
       expect(await fixture.spend()).toEqual({ totalUsd: '0.04', waste: { retried: '0.03' } });
     });
 
+    it('ends no item for what it died of in an attempt before the one that is being begun', async () => {
+      const id = await fixture.submit({ items: 2 });
+      await fixture.turns();
+      await fixture.work(() => limited);
+      await fixture.turns();
+      await fixture.passTime();
+      // As a process does that dies right after this.
+      await new ChunkLedger(fixture.database).claim({ chunks: 9, items: 9, batches: 9, begun: 9, looks: 9 });
+      await fixture.turn();
+      expect(await fixture.messageStates()).toEqual({ pending: 2 });
+      // Whoever has seen the end of the first attempt is late.
+      const ends = new EndLedger(fixture.database, createMetrics(metricCatalogue));
+      const { items } = await fixture.service.items(id, {}, { after: 0, limit: 9, maySeeData: false });
+      const late = items.map(({ id: itemId, position, messageId }) => ({
+        item: { batchId: id, chunk: 1, position, itemId, messageId, bytes: 0 },
+        was: 'running' as const,
+        begun: 1,
+        end: composeEnd(
+          { id: itemId, position },
+          { dead: [deadOf('MILLRACE_STAGE_FAILED')], cancelled: 0, outputs: [], results: [], answers: [] },
+          { mayRetry: false, cancelledAs: 'cancelled' },
+        ),
+      }));
+      expect(await ends.record(late)).toEqual([]);
+      await finish();
+      expect(await fixture.batch(id)).toMatchObject({
+        state: 'succeeded',
+        ended: { succeeded: 2, failed: 0 },
+      });
+    });
+
+    it('ends no item as never admitted while a process admits it', async () => {
+      const id = await fixture.submit({ items: 2 });
+      let seen: readonly string[] = [];
+      const { runner } = fixture.process(fixture.database, {
+        check: async () => {
+          if (seen.length > 0) return undefined;
+          seen = ['now'];
+          await fixture.service.cancel(id, 'wrong input', ann);
+          await fixture.turn();
+          seen = await fixture.itemStates(id);
+          return undefined;
+        },
+      });
+      await fixture.turns(runner);
+      expect(seen).toEqual(['running', 'running']);
+      await fixture.turns();
+      expect(await fixture.messageStates()).toEqual({ cancelled: 2 });
+      expect(await fixture.batch(id)).toMatchObject({ state: 'cancelled', ended: { cancelled: 2 } });
+    });
+
+    it('adds up when a batch is cancelled and run again while two processes run it', async () => {
+      const id = await fixture.submit({ items: 40, chunk: 4, settings: noTripwire });
+      const runners = [fixture.process(fixture.database).runner, fixture.process(fixture.database).runner];
+      const beside = async (...operations: readonly (() => Promise<unknown>)[]): Promise<void> => {
+        // A conflict is one turn that failed, or an operation that was too late.
+        await Promise.allSettled([
+          ...runners.map((runner) => runner.turn()),
+          ...operations.map((one) => one()),
+        ]);
+      };
+      const fateOf = (n: number): Fate => (n % 5 === 0 ? broken : good(n));
+      const work = (): Promise<number> => fixture.work(fateOf);
+      await beside();
+      await beside(work);
+      await beside(work, () => fixture.service.cancel(id, 'wrong input', ann));
+      for (let round = 0; round < 4; round += 1) await beside(work);
+      await finish(fateOf);
+      await beside(() => fixture.service.retry(id, 'it was right', ann));
+      await beside(work, () => fixture.service.pause(id, 'look', ann));
+      await beside(work, () => fixture.service.retry(id, 'again', ann));
+      await fixture.service.resume(id, 'on', ann).catch(() => undefined);
+      for (let round = 0; round < 4; round += 1) await beside(work);
+      await finish(fateOf);
+      const { ended, endedAt } = await fixture.batch(id);
+      expect(endedAt).toBeInstanceOf(Date);
+      expect(Object.values(ended).reduce((sum, items) => sum + items, 0)).toBe(40);
+      const { rows } = await fixture.database.query({
+        name: 'test.counts',
+        text: `select (select count(*) filter (where state = 'failed')::int from millrace.batch_items) as items,
+           (select coalesce(sum(failed), 0)::int from millrace.batch_chunks) as chunks,
+           (select coalesce(sum(items), 0)::int from millrace.batch_failures) as reasons`,
+      });
+      expect(rows).toEqual([{ items: ended.failed, chunks: ended.failed, reasons: ended.failed }]);
+      await expectAccounted(id);
+    });
+
     it('keeps every count when items end while others are run again', async () => {
       const id = await fixture.submit({ items: 6, settings: noTripwire });
       await fixture.turns();
@@ -149,18 +239,19 @@ export function batchMoneyContract(name: string, open: () => Promise<SqlDatabase
         name: 'test.places',
         text: `select position, message_id from millrace.batch_items where state = 'running' order by position limit 2`,
       });
-      let retry: Promise<unknown> = Promise.resolve();
+      // Not within the transaction.
+      const begin = Promise.withResolvers<void>();
+      const retry = begin.promise.then(() => fixture.service.retry(id, 'again', ann));
       await database.transaction(async (transaction) => {
         await transaction.execute(`select from millrace.batches for update`);
-        retry = fixture.service.retry(id, 'again', ann);
+        begin.resolve();
         // It has seen what is, and waits for the row.
         while (database.kind === 'postgres' && !(await hasWaiter(transaction)));
         const ends = new EndLedger(
           { ...database, query: (...asked) => transaction.query(...asked) } as SqlDatabase,
           createMetrics(metricCatalogue),
         );
-        const dead = { hops: 0, stage: 'sort', code: 'MILLRACE_STAGE_FAILED', message: 'm', attempts: 1 };
-        const other = { ...dead, code: 'MILLRACE_OUTPUT_INVALID' };
+        const codes = ['MILLRACE_STAGE_FAILED', 'MILLRACE_OUTPUT_INVALID'];
         await ends.record(
           rows.map(({ position, message_id: messageId }, index) => ({
             item: { batchId: id, chunk: 1, position, itemId: `item-${position}`, messageId, bytes: 0 },
@@ -168,7 +259,7 @@ export function batchMoneyContract(name: string, open: () => Promise<SqlDatabase
             begun: 1,
             end: composeEnd(
               { id: `item-${position}`, position },
-              { dead: [index === 0 ? dead : other], cancelled: 0, outputs: [], results: [], answers: [] },
+              { dead: [deadOf(codes[index] ?? '')], cancelled: 0, outputs: [], results: [], answers: [] },
               { mayRetry: false, cancelledAs: 'cancelled' },
             ),
           })),
@@ -193,6 +284,10 @@ export function batchMoneyContract(name: string, open: () => Promise<SqlDatabase
       expect(chunks).toMatchObject([isBeside ? { ended: 2, failed: 2 } : { ended: 0, failed: 0 }]);
     });
   });
+}
+
+function deadOf(code: string): FailedPart {
+  return { hops: 0, stage: 'sort', code, message: 'm', attempts: 1 };
 }
 
 async function hasWaiter(executor: Pick<SqlDatabase, 'query'>): Promise<boolean> {
