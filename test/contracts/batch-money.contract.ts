@@ -248,7 +248,7 @@ export function batchMoneyContract(name: string, open: () => Promise<SqlDatabase
         // It has seen what is, and waits for the row.
         while (database.kind === 'postgres' && !(await hasWaiter(transaction)));
         const ends = new EndLedger(
-          { ...database, query: (...asked) => transaction.query(...asked) } as SqlDatabase,
+          { ...database, query: (...asked) => transaction.query(...asked) },
           createMetrics(metricCatalogue),
         );
         const codes = ['MILLRACE_STAGE_FAILED', 'MILLRACE_OUTPUT_INVALID'];
