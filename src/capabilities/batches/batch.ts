@@ -1,4 +1,4 @@
-import { derivedId, type Uuid } from '../../kernel/ids.ts';
+import type { Uuid } from '../../kernel/ids.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { BatchSettings } from './batch-settings.ts';
 
@@ -74,14 +74,9 @@ export interface Batch {
   readonly endedAt: Date | undefined;
 }
 
-/** Who sends the messages of a batch: with the item's id, the message's identity. */
+/** Who sends the messages of a batch: with the item's id, the message's identity. No later batch of the same name has the id. */
 export function sourceOf(id: Uuid): string {
   return `/v1/batches/${id}`;
-}
-
-/** The id of a team's batch. */
-export function batchId(team: string, name: string): Uuid {
-  return derivedId(new Date(0), 'batch', team, name);
 }
 
 /** Whether nothing happens to the batch any more by itself. */

@@ -10,7 +10,7 @@ import { batchColumns } from '../batch-rows.ts';
 
 const chosen = `chosen as (
      select b.* from millrace.batches b
-     where b.id = $1::uuid and ($2::text is null or b.team = $2::text) and b.state = any($6::text[]) for update)`;
+     where b.id = $1::uuid and ($2::text is null or b.team = $2::text) and b.state = any($6::text[]) and b.removing_at is null for update)`;
 
 const audited = (action: string, from: string, detail: string, affected = '1'): string => `audited as (
      ${recordAction({
