@@ -153,7 +153,7 @@ export function batchEstimatesContract(_: string, open: () => Promise<SqlDatabas
       for (const [given, told] of [
         [
           { team: 'blue', atLimit: 'refuse' },
-          /budget "small": has 0\.001 USD left until .*, .* up to 0\.0125 USD/,
+          /budget "small": has 0\.001 USD left until .*, .* up to 0\.0\d+ USD/,
         ],
         [{ team: 'blue', limitUsd: undefined, limitTokens: '100' }, /budget "small": has 100 tokens left/],
         [{}, /a budget that is not the team's has less left/],

@@ -30,10 +30,14 @@ export function batchRemovalContract(_: string, open: () => Promise<SqlDatabase>
       await intake.upload(batch.id, lines(tickets(count)), {});
       return batch.id;
     };
-    const countOf = async (statement: string): Promise<number> =>
-      (await database.query<{ count: number }>({ name: 'test.count', text: statement }, [])).rows[0]?.count ??
-      0;
-    const countItems = () => countOf('select count(*)::int as count from millrace.batch_items');
+    const count = async (table: 'batches' | 'batch_items'): Promise<number> =>
+      (
+        await database.query<{ count: number }>(
+          { name: `test.count-${table}`, text: `select count(*)::int as count from millrace.${table}` },
+          [],
+        )
+      ).rows[0]?.count ?? 0;
+    const countItems = () => count('batch_items');
     const messageIds = async (id: string) =>
       (
         await database.query<{ message_id: string }>(
@@ -148,7 +152,7 @@ export function batchRemovalContract(_: string, open: () => Promise<SqlDatabase>
       const first = await filled('left');
       await expect(breaksOff('batches.clear_removed').discard(first, '', operator)).rejects.toThrow();
       while (await retention.prune());
-      expect(await countOf('select count(*)::int as count from millrace.batches')).toBe(0);
+      expect(await count('batches')).toBe(0);
     });
   });
 }
