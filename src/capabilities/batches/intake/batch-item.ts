@@ -167,7 +167,7 @@ function idProblem(id: unknown): string {
 
 /** One text for what an item names. Undefined where it is no names: it is refused, and may be nested deeper than can be written. */
 function keyOf(named: readonly unknown[]): string | undefined {
-  const texts = named.flatMap((value) =>
+  const texts = named.flatMap((value): readonly unknown[] =>
     typeof value === 'object' && value !== null ? Object.values(value) : [value],
   );
   return texts.every((value) => isAbsent(value) || typeof value === 'string')

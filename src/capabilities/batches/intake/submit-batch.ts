@@ -124,7 +124,8 @@ async function submit(submission: Submission): Promise<number> {
       // What cannot be read leaves nothing: the name is free for the corrected input, however it is asked for then.
       if (isNew && isOfInput(error))
         await intake.discard(batch.id, 'the input could not be taken', { actor });
-      return toldFaults(context, error);
+      showInputFaults(context, error);
+      return undefined;
     });
   if (taken === undefined) return exitCodes.failed;
   showSkipped(context, taken);
@@ -141,7 +142,10 @@ async function dryRun(
   const { context, intake, input, actor } = submission;
   const run = await intake
     .dryRun(request, inputOf(input, query), { actor }, input.confirm)
-    .catch((error: unknown) => toldFaults(context, error));
+    .catch((error: unknown) => {
+      showInputFaults(context, error);
+      return undefined;
+    });
   if (run === undefined) return exitCodes.failed;
   showSkipped(context, run.taken);
   showEstimate(submission, run.estimate);
@@ -156,10 +160,9 @@ function inputOf({ format, encoding, bytes, path }: InputFile, query: UploadQuer
 }
 
 /** Shows what is wrong with an input, and throws what is something else. */
-function toldFaults(context: SubmitContext, error: unknown): undefined {
+function showInputFaults(context: SubmitContext, error: unknown): void {
   if (!isInputFault(error)) throw error;
   showFaults(context, error.faults, error.message);
-  return undefined;
 }
 
 /** The batch of this name, if it has left the hands of who submitted it. */
