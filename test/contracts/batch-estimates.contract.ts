@@ -155,7 +155,10 @@ export function batchEstimatesContract(_: string, open: () => Promise<SqlDatabas
           { team: 'blue', atLimit: 'refuse' },
           /budget "small": has 0\.001 USD left until .*, .* up to 0\.0\d+ USD/,
         ],
-        [{ team: 'blue', limitUsd: undefined, limitTokens: '100' }, /budget "small": has 100 tokens left/],
+        [
+          { name: 'few', team: 'blue', limitUsd: undefined, limitTokens: '100' },
+          /budget "few": has 100 tokens left/,
+        ],
         [{}, /a budget that is not the team's has less left/],
       ] as const) {
         await ledger.define([budget('small', given)]);
