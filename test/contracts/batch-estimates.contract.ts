@@ -177,6 +177,15 @@ export function batchEstimatesContract(_: string, open: () => Promise<SqlDatabas
       await ledger.define([budget('small', { team: 'blue' })]);
       expect(await intake.start(id, '', blue, { force: true })).toMatchObject({ state: 'running' });
       expect(await intake.start(id, '', blue)).toMatchObject({ state: 'running' });
+      const { rows } = await database.query<{ forced: string | null }>(
+        {
+          name: 'test.forced',
+          text: `select detail::json ->> 'forced' as forced from millrace.operator_actions where target = 'batch estimated' and action = 'batches.start'
+            order by at desc limit 1`,
+        },
+        [],
+      );
+      expect(rows).toEqual([{ forced: 'true' }]);
       await ledger.define([]);
     });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Batch, sourceOf } from '../../src/capabilities/batches/batch.ts';
+import { batchId, type Batch, sourceOf } from '../../src/capabilities/batches/batch.ts';
 import { type BatchRow, batchColumns, batchOf } from '../../src/capabilities/batches/batch-rows.ts';
 import { batchSettingsSchema } from '../../src/capabilities/batches/batch-settings.ts';
 import { BatchOperations } from '../../src/capabilities/batches/run/batch-operations.ts';
@@ -25,7 +25,6 @@ import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { allOf } from './all-of.ts';
 import { emptyTables } from './empty-tables.ts';
 import { someReservation, someSettlement } from './ledger-fixture.ts';
-import { batchId } from './named-batch-id.ts';
 
 /* Batches on a real ledger, with a worker in the hand of the test. */
 

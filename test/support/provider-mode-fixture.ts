@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { generateText, streamText } from 'ai';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { batchId } from '../../src/capabilities/batches/batch.ts';
 import { batchNames } from '../../src/capabilities/batches/batch-names.ts';
 import type { BatchMode } from '../../src/capabilities/batches/batch-settings.ts';
 import { openMode } from '../../src/capabilities/batches/mode/open-mode.ts';
@@ -28,7 +29,6 @@ import type { SimulatorBill } from '../../src/simulator/bill.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { newHostDirectory } from './migrated-columns.ts';
 import { Died, mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
-import { batchId } from './named-batch-id.ts';
 
 /*
  * A pipeline of two stages, each with one call to a model, on an embedded host and the simulated providers. The clock of batches and

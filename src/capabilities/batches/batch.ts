@@ -1,4 +1,4 @@
-import type { Uuid } from '../../kernel/ids.ts';
+import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { BatchSettings } from './batch-settings.ts';
 
@@ -77,6 +77,11 @@ export interface Batch {
 /** Who sends the messages of a batch: with the item's id, the message's identity. No later batch of the same name has the id. */
 export function sourceOf(id: Uuid): string {
   return `/v1/batches/${id}`;
+}
+
+/** The id that a team's batch of this name had before batches got ids of their own. Nothing is found by it. */
+export function batchId(team: string, name: string): Uuid {
+  return derivedId(new Date(0), 'batch', team, name);
 }
 
 /** Whether nothing happens to the batch any more by itself. */

@@ -66,5 +66,5 @@ export type RequestCourse =
 export interface CallDeferral {
   courseOf(request: DeferrableRequest): Promise<RequestCourse>;
   /** What a message of this origin waits for while a request of it is under way. */
-  waitOf(origin: Origin): Promise<DeferredWait>;
+  waitOf(origin: Origin): DeferredWait;
 }

@@ -51,7 +51,7 @@ export class CallDeferring {
     const { origin, message } = maker.owner;
     if (deferral === undefined || message === undefined) return undefined;
     const { earlier } = unanswered;
-    if (earlier.isAwaited) throw parked(question, await deferral.waitOf(origin));
+    if (earlier.isAwaited) throw parked(question, deferral.waitOf(origin));
     const { target, tier } = question;
     const request: DeferrableRequest = {
       origin,

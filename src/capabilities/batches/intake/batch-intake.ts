@@ -161,7 +161,7 @@ export class BatchIntake {
       if (shortages.length > 0) throw overBudget(batch, shortages);
     }
     const record = { id: newId(clock.now()), actor: operator.actor, reason };
-    const started = await ledger.start(batch.id, record);
+    const started = await ledger.start(batch.id, record, force);
     if (started !== undefined) return started;
     const now = await this.#get(batch.id, operator);
     if (now.startedAt !== undefined) return now;

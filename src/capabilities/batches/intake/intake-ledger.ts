@@ -165,9 +165,13 @@ export class IntakeLedger {
     return await this.#one(sql.endUpload, [batch, upload, state, items, chunks, skipped, tokens, bytes]);
   }
 
-  /** Lets a batch with a complete upload run; undefined for any other. */
-  async start(id: Uuid, { id: actionId, actor, reason }: IntakeAction): Promise<IncomingBatch | undefined> {
-    return await this.#one(sql.startBatch, [id, actionId, actor, reason]);
+  /** Lets a batch with a complete upload run, forced past budgets or not; undefined for any other. */
+  async start(
+    id: Uuid,
+    { id: actionId, actor, reason }: IntakeAction,
+    isForced: boolean,
+  ): Promise<IncomingBatch | undefined> {
+    return await this.#one(sql.startBatch, [id, actionId, actor, reason, isForced]);
   }
 
   /** Removes a batch that is not started, with its items. Repeated, it goes on where it broke off. False for one that is started or not there. */

@@ -144,14 +144,17 @@ const changed = (action: string, detail: string): string => `audited as (
        from: 'b',
      })})`;
 
-/** $1 id, $2 the audit's id, $3 actor, $4 reason: a batch with a complete upload runs. Answers nothing for any other. */
+/** $1 id, $2 the audit's id, $3 actor, $4 reason, $5 whether budgets were passed over: a batch with a complete upload runs. Answers nothing for any other. */
 export const startBatch = named(
   'batches.start',
   `with b as (
      update millrace.batches set state = 'running', started_at = clock_timestamp()
      where id = $1::uuid and state = 'receiving' and upload_state = 'complete' and items > skipped and (deadline is null or deadline > clock_timestamp())
      returning *),
-   ${changed('batches.start', "json_build_object('items', b.items, 'chunks', b.chunks, 'skipped', b.skipped)")}
+   ${changed(
+     'batches.start',
+     "json_strip_nulls(json_build_object('items', b.items, 'chunks', b.chunks, 'skipped', b.skipped, 'forced', nullif($5::boolean, false)))",
+   )}
    select ${columns} from b`,
 );
 

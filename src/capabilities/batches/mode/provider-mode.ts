@@ -11,6 +11,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Usd } from '../../../kernel/money.ts';
 import type { Origin } from '../../../messages/origin.ts';
 import type { Pricer } from '../../../pricing/price.ts';
+import { batchId } from '../batch.ts';
 import { limitsOf } from '../provider/provider-batch-account.ts';
 import type { BatchEndpoint } from '../provider/provider-batch-request.ts';
 import type { OpenAccount } from '../provider/provider-batch-steps.ts';
@@ -72,9 +73,8 @@ export class ProviderMode implements CallDeferral {
     };
   }
 
-  async waitOf(origin: Origin): Promise<DeferredWait> {
-    const batch = await this.#options.modes.find(origin);
-    return waitFor(batch?.id ?? '');
+  waitOf({ team, batch }: Origin): DeferredWait {
+    return waitFor(batchId(team, batch ?? ''));
   }
 
   async #accountFor({ mode }: ModedBatch, provider: string): Promise<OpenAccount | undefined> {
