@@ -1,6 +1,6 @@
 -- Batches are removed in slices. One of which a part may be gone is marked first, so that nobody starts it or runs it again.
 alter table millrace.batches
-  -- When somebody last sent items, or made the batch: what was never started goes by this age.
+  -- When somebody last sent items, or made or changed the batch: what was never started goes by this age.
   add column if not exists received_at timestamptz not null default clock_timestamp(),
   -- Since when it is being removed: by who discarded it, or because of its age.
   add column if not exists removing_at timestamptz;

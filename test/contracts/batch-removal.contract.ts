@@ -101,12 +101,17 @@ export function batchRemovalContract(_: string, open: () => Promise<SqlDatabase>
       expect(await countItems()).toBe(3);
     });
 
-    it('are those to which nothing was sent for a week', async () => {
+    it('are those to which nothing was sent, and that nobody changed, for a week', async () => {
       const fresh = await filled('fresh');
       await age(fresh, 'created_at', 30);
       expect(await retention.prune()).toBe(false);
       await age(fresh, 'received_at', 8);
       await intake.upload(fresh, lines(tickets(2)), {});
+      expect(await retention.prune()).toBe(false);
+      await age(fresh, 'received_at', 8);
+      const operations = new BatchOperations(database, systemClock);
+      const order = { batchId: fresh, operator, reason: 'later' };
+      expect(await operations.change(order, { priority: 2 })).toMatchObject({ priority: 2 });
       expect(await retention.prune()).toBe(false);
       expect(await countItems()).toBe(2);
     });

@@ -70,7 +70,8 @@ export const changeBatch = named(
   `with ${chosen},
    changed as (
      update millrace.batches b
-     set priority = coalesce($7::int, b.priority), deadline = case when $8::boolean then $9::timestamptz else b.deadline end
+     set priority = coalesce($7::int, b.priority), deadline = case when $8::boolean then $9::timestamptz else b.deadline end,
+       received_at = clock_timestamp()
      from chosen c where b.id = c.id returning b.*, c.priority as old_priority, c.deadline as old_deadline),
    ${audited(
      'change',
