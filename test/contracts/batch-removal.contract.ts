@@ -83,7 +83,7 @@ export function batchRemovalContract(_: string, open: () => Promise<SqlDatabase>
     });
 
     it('are never removed in part and started then', async () => {
-      const old = await filled('old', 4500);
+      const old = await filled('old', 2100);
       await age(old, 'created_at received_at', 8);
       expect(await retention.prune()).toBe(true);
       expect(await countItems()).toBeGreaterThan(0);
@@ -117,11 +117,11 @@ export function batchRemovalContract(_: string, open: () => Promise<SqlDatabase>
     });
 
     it('are run again by nobody when a part of them is gone', async () => {
-      const ended = await filled('ended', 4500);
+      const ended = await filled('ended', 2100);
       await intake.start(ended, '', operator);
       await database.execute(`
         update millrace.batch_items set state = 'failed', error_code = 'x', cost_usd = 0;
-        update millrace.batches set state = 'failed', failed = 4500, ended_at = clock_timestamp() - interval '40 days'`);
+        update millrace.batches set state = 'failed', failed = 2100, ended_at = clock_timestamp() - interval '40 days'`);
       expect(await retention.prune()).toBe(true);
       const order = { batchId: ended, operator, reason: 'again' };
       expect(await new BatchOperations(database, systemClock).retry(order)).toBeUndefined();
