@@ -10,7 +10,7 @@ import { batchColumns } from '../batch-rows.ts';
 
 const chosen = `chosen as (
      select b.* from millrace.batches b
-     where b.id = $1::uuid and ($2::text is null or b.team = $2::text) and b.state = any($6::text[]) for update)`;
+     where b.id = $1::uuid and ($2::text is null or b.team = $2::text) and b.state = any($6::text[]) and b.removing_at is null for update)`;
 
 const audited = (action: string, from: string, detail: string, affected = '1'): string => `audited as (
      ${recordAction({
@@ -70,7 +70,8 @@ export const changeBatch = named(
   `with ${chosen},
    changed as (
      update millrace.batches b
-     set priority = coalesce($7::int, b.priority), deadline = case when $8::boolean then $9::timestamptz else b.deadline end
+     set priority = coalesce($7::int, b.priority), deadline = case when $8::boolean then $9::timestamptz else b.deadline end,
+       received_at = clock_timestamp()
      from chosen c where b.id = c.id returning b.*, c.priority as old_priority, c.deadline as old_deadline),
    ${audited(
      'change',
