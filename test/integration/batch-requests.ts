@@ -79,7 +79,10 @@ export function batchRequests(
     listBatchItems: async () => [
       { path: await filledBatch(), query: { state: 'waiting', limit: '20', after: '0' } },
     ],
-    getBatchOutput: async () => [{ path: await runningBatch(), query: { partial: 'true' } }],
+    getBatchOutput: async () => [
+      { path: await runningBatch(), query: { partial: 'true', format: 'parquet' } },
+      { path: await runningBatch(), query: { partial: 'true' } },
+    ],
     getBatchFailedItems: async () => [{ path: await failedBatch() }],
     pauseBatch: async () => [{ path: await runningBatch(), body: { reason } }],
     resumeBatch: async () => [{ path: await pausedBatch(), body: { reason } }],

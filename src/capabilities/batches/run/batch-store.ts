@@ -56,7 +56,7 @@ export interface StoredItem {
 /** An ended item with its line of the output. */
 export interface OutputItem extends Pick<
   StoredItem,
-  'position' | 'itemId' | 'error' | 'costUsd' | 'unpriced' | 'tokens'
+  'position' | 'itemId' | 'attempts' | 'error' | 'costUsd' | 'unpriced' | 'tokens'
 > {
   readonly state: ItemEnd;
   /** Undefined where it was skipped, or erased. */
@@ -173,6 +173,7 @@ export class BatchStore {
       position: row.position,
       itemId: row.item_id,
       state: row.state,
+      attempts: row.attempts ?? undefined,
       line: row.output ?? undefined,
       ...figuresOf(row),
     }));
@@ -246,6 +247,7 @@ interface OutputRow extends FiguresRow {
   readonly position: number;
   readonly item_id: string;
   readonly state: ItemEnd;
+  readonly attempts: number | null;
   readonly output: string | null;
 }
 

@@ -5,6 +5,7 @@ import { isReportable, reportableYears } from '../../../kernel/reportable-time.t
 import { isStorableText, storableProblem } from '../../../kernel/storable-text.ts';
 import { readWholeNumber, wholeNumberOrText } from '../../../kernel/written-number.ts';
 import { batchStates, itemStates } from '../batch.ts';
+import { outputFormatNames } from '../done/output-formats.ts';
 
 /* What may be asked about batches and of them. A field that is not known is a fault: a mistyped one that is ignored would do something else. */
 
@@ -76,6 +77,9 @@ export const outputSchema = z.strictObject({
     .enum(['true', 'false'], { error: 'is true or false' })
     .default('false')
     .transform((text) => text === 'true'),
+  format: z
+    .enum(outputFormatNames, { error: `is any of ${outputFormatNames.join(', ')}, given once` })
+    .optional(),
 });
 
 /** A query string that has nothing to say. */
