@@ -77,7 +77,7 @@ export function batchRequests(
     getBatch: async () => [{ path: await filledBatch() }],
     listBatchChunks: async () => [{ path: await filledBatch(), query: { limit: '20', after: '0' } }],
     listBatchItems: async () => [
-      { path: await filledBatch(), query: { state: 'waiting', limit: '20', after: '0' } },
+      { path: await filledBatch(), query: { state: 'waiting', check: 'failed', limit: '20', after: '0' } },
     ],
     getBatchOutput: async () => [
       { path: await runningBatch(), query: { partial: 'true', format: 'parquet' } },

@@ -33,6 +33,12 @@ export const batchMetrics = {
     labels: { end: itemEnds },
     help: 'Items of batches whose end this process recorded; one that is run again and ends again counts again.',
   },
+  batch_quality_checks_total: {
+    type: 'counter',
+    unit: 'checks',
+    labels: { result: ['passed', 'failed'] },
+    help: 'Checks of the output of batches that this process recorded, by how they ended; a validator that throws has failed.',
+  },
   batch_chunks: {
     type: 'gauge',
     unit: 'chunks',

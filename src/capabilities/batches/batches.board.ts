@@ -96,6 +96,13 @@ export const batchRunRows: readonly BoardRow[] = [
         queries: [promql(sumOfRates('batch_items_ended_total', { by: ['end'] }), '{{end}}')],
       }),
       timeSeries({
+        title: 'Quality checks',
+        description: 'Checks of the output of batches each second, by how they ended.',
+        unit: 'short',
+        width: 24,
+        queries: [promql(sumOfRates('batch_quality_checks_total', { by: ['result'] }), '{{result}}')],
+      }),
+      timeSeries({
         title: 'Open batches',
         description: 'Batches that are not over, by their state.',
         unit: 'short',

@@ -16,7 +16,7 @@ import { refuseExisting, writeWhole } from '../../terminal/output-file.ts';
 import { formatCount } from '../../terminal/text-table.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
 import { nameOption, namesOption } from '../../terminal/option-values.ts';
-import { batchStates, itemStates } from './batch.ts';
+import { batchStates, checkStates, itemStates } from './batch.ts';
 import type { BatchDocument } from './batch-document.ts';
 import { deadlineOption, givenDeadline, priorityOption } from './batch-options.ts';
 import { batchText } from './batch-text.ts';
@@ -40,6 +40,7 @@ interface BatchOptions extends StoreOptions {
 interface ListOptions extends BatchOptions {
   readonly state?: readonly string[];
   readonly pipeline?: readonly string[];
+  readonly check?: readonly string[];
   readonly limit?: string;
   readonly after?: string;
 }
@@ -81,6 +82,7 @@ export function addRunCommands(batch: Command, context: CommandContext, bind: Bi
   addPage(addBatch(batch.command('items')))
     .description('the items of a batch in their order, with their errors and costs')
     .option('--state <state>', `only in this state (${itemStates.join(', ')}); repeatable`, namesOption)
+    .option('--check <state>', `only checked so (${checkStates.join(', ')}); repeatable`, namesOption)
     .action(bind((name: string, options: ListOptions) => items(context, name, options)));
   for (const [order, description] of Object.entries(orders)) {
     addOrder(batch.command(order))
@@ -156,8 +158,8 @@ async function show(context: CommandContext, name: string, options: BatchOptions
 }
 
 async function items(context: CommandContext, name: string, options: ListOptions): Promise<number> {
-  const { state, limit, after } = options;
-  const page = parseRequest(listItemsSchema, given({ state, limit, after }));
+  const { state, check, limit, after } = options;
+  const page = parseRequest(listItemsSchema, given({ state, check, limit, after }));
   const found = await withService(context, options, (service) =>
     service.items(name, viewerOf(options), { ...page, maySeeData: true }),
   );

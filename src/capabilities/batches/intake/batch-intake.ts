@@ -6,6 +6,7 @@ import { newId, type Uuid } from '../../../kernel/ids.ts';
 import { parseOrigin } from '../../../messages/origin.ts';
 import { batchId } from '../batch.ts';
 import { batchErrors } from '../batch-errors.ts';
+import type { BatchValidators } from '../done/batch-validators.ts';
 import type { BatchEstimates } from './batch-estimates.ts';
 import type { BatchUploads, TakenUpload } from './batch-uploads.ts';
 import type { BatchEstimate } from './estimate-document.ts';
@@ -20,6 +21,8 @@ export interface BatchIntakeOptions {
   readonly estimates: BatchEstimates;
   /** Which messages the items are. Throws MILLRACE_BATCH_TYPE_UNCLEAR. */
   readonly itemTypeOf: (asked: AskedType) => ItemType;
+  /** What can check the output; undefined where that is not known. */
+  readonly validators?: Pick<BatchValidators, 'names'> | undefined;
   readonly clock: Clock;
 }
 
@@ -54,6 +57,7 @@ export class BatchIntake {
       throw invalidRequest([{ field: 'deadline', problem: 'is over' }]);
     }
     const { type, version } = itemTypeOf(request);
+    this.#confirmValidator(settings.quality?.validator);
     const origin = parseOrigin({ team, customer, feature, batch: name, labels });
     const asked = { pipeline, type, version, settings, priority, deadline, requestDigest };
     const created = await ledger.create(
@@ -116,6 +120,18 @@ export class BatchIntake {
       batchErrors.MILLRACE_BATCH_STATE,
       `The batch "${now.origin.batch}" is ${now.state}: only one that was not started can be discarded; cancel it instead.`,
     );
+  }
+
+  #confirmValidator(name: string | undefined): void {
+    const known = this.#options.validators?.names;
+    if (name === undefined || known === undefined || known.includes(name)) return;
+    const there = known.length === 0 ? 'none' : known.map((one) => JSON.stringify(one)).join(', ');
+    throw invalidRequest([
+      {
+        field: 'settings.quality.validator',
+        problem: `is no validator of this application; there are ${there}`,
+      },
+    ]);
   }
 
   async #get(id: Uuid, viewer: Viewer): Promise<IncomingBatch> {

@@ -1,6 +1,7 @@
 import { checkMessageData } from '../../../engine/pipeline/admissions.ts';
 import type { MessageBodyLimits } from '../../../engine/pipeline/message-bodies.ts';
 import type { CapabilityContext, CapabilityParts } from '../../capability.ts';
+import type { BatchValidators } from '../done/batch-validators.ts';
 import { BatchEstimates } from './batch-estimates.ts';
 import { BatchIntake } from './batch-intake.ts';
 import { BatchUploads } from './batch-uploads.ts';
@@ -15,12 +16,15 @@ export interface BatchIntakeSettings {
 }
 
 /** Composes the way in for batches. */
-export function openIntake({
-  settings: { batches, messages },
-  database,
-  clock,
-  engine: { registry, pricer, providers },
-}: CapabilityContext<BatchIntakeSettings>): CapabilityParts {
+export function openIntake(
+  {
+    settings: { batches, messages },
+    database,
+    clock,
+    engine: { registry, pricer, providers },
+  }: CapabilityContext<BatchIntakeSettings>,
+  validators: Pick<BatchValidators, 'names'>,
+): CapabilityParts {
   const ledger = new IntakeLedger(database);
   const intake = new BatchIntake({
     ledger,
@@ -38,6 +42,7 @@ export function openIntake({
       clock,
     }),
     itemTypeOf: (asked) => itemTypeOf(registry, asked),
+    validators,
     clock,
   });
   return { services: [[BatchIntake, intake]] };

@@ -4,7 +4,7 @@ import type { Operator, Viewer } from '../../../http/operator.ts';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import { batchDocument, type BatchDocument } from '../batch-document.ts';
 import { batchErrors } from '../batch-errors.ts';
-import { type Batch, isOver, type ItemState } from '../batch.ts';
+import { type Batch, isOver } from '../batch.ts';
 import type { OutputFormat } from '../done/output-formats.ts';
 import { outputParquet } from '../done/output-parquet.ts';
 import {
@@ -13,7 +13,7 @@ import {
   type BatchOperations,
   type BatchOrder,
 } from './batch-operations.ts';
-import type { BatchFilter, BatchStore } from './batch-store.ts';
+import type { BatchFilter, BatchStore, ItemFilter } from './batch-store.ts';
 import {
   type BatchChunks,
   type BatchItems,
@@ -100,10 +100,7 @@ export class BatchService {
   async items(
     reference: string,
     viewer: Viewer,
-    {
-      maySeeData,
-      ...page
-    }: Page & { readonly state?: readonly ItemState[] | undefined; readonly maySeeData: boolean },
+    { maySeeData, ...page }: Page & ItemFilter & { readonly maySeeData: boolean },
   ): Promise<BatchItems> {
     const batch = await this.find(reference, viewer);
     const items = await this.#options.store.items(batch, viewer, page);

@@ -9,7 +9,7 @@ import { parseRequest } from '../../../http/request-faults.ts';
 import type { ResponseWriter } from '../../../http/response-writer.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { BatchDocument } from '../batch-document.ts';
-import { batchStates, itemStates } from '../batch.ts';
+import { batchStates, checkStates, itemStates } from '../batch.ts';
 import { type OutputFormat, outputFormatNames, outputFormats } from '../done/output-formats.ts';
 import { BatchFiles } from './batch-files.ts';
 import { BatchService } from './batch-service.ts';
@@ -125,6 +125,9 @@ export class BatchesController {
   })
   @ApiParam(reference)
   @ApiQuery(manyOf('state', 'Only items in this state', { type: 'string', enum: [...itemStates] }))
+  @ApiQuery(
+    manyOf('check', 'Only items that the quality gate judged so', { type: 'string', enum: [...checkStates] }),
+  )
   @ApiQuery(limit)
   @ApiQuery(after)
   @ApiResponse({ status: 200, description: 'A page.', content: jsonOf('BatchItems') })
