@@ -1,6 +1,7 @@
 import { onEachLedger } from '../support/each-ledger.ts';
 import { batchOperationsContract } from './batch-operations.contract.ts';
+import { batchNoticesContract } from './batch-notices.contract.ts';
 import { batchQualityContract } from './batch-quality.contract.ts';
 import { batchRunsContract } from './batch-runs.contract.ts';
 
-onEachLedger(batchRunsContract, batchOperationsContract, batchQualityContract);
+onEachLedger(batchRunsContract, batchOperationsContract, batchQualityContract, batchNoticesContract);

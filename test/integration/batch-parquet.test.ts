@@ -257,7 +257,7 @@ describe('the output of a batch as Parquet', () => {
     return { ...bare, line: outputLine(bare).replace('"outputs":null', () => `"outputs":${outputs}`) };
   };
   async function* pagesOf(...pages: readonly (readonly OutputItem[])[]) {
-    for await (const page of pages) yield page;
+    for (const page of pages) yield await Promise.resolve(page);
   }
   const file = async (...pages: readonly (readonly OutputItem[])[]): Promise<Buffer> =>
     Buffer.concat(await allOf(outputParquet(pagesOf(...pages))));

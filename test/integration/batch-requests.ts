@@ -18,7 +18,13 @@ export function batchRequests(
     pipeline: 'support',
     type: 'ticket.opened',
     version: 1,
-    settings: { mode: 'online', chunk: { items: 100, tokens: 10_000, inFlight: 2 }, onInvalid: 'refuse' },
+    settings: {
+      mode: 'online',
+      chunk: { items: 100, tokens: 10_000, inFlight: 2 },
+      quality: { validator: 'labels', sample: { size: 10, share: 50, stratify: 'customer' }, minimum: 90 },
+      notify: { webhook: 'ops' },
+      onInvalid: 'refuse',
+    },
     priority: 1,
     deadline: '2099-01-01T00:00:00Z',
   });

@@ -43,6 +43,7 @@ const registry = new StageRegistry();
 registry.register([{ definition, handler: { handle: () => undefined } }] as unknown as RegisteredStage[]);
 
 const tables = [
+  'batch_notices',
   'batch_failures',
   'batch_items',
   'batch_chunks',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { notifySchema } from './done/notify-settings.ts';
 import { qualitySchema } from './done/quality-settings.ts';
 
 /** How the items' calls are made: at once, at once in the providers' cheaper tier, in providers' batches, or as is cheapest by the deadline. */
@@ -51,6 +52,7 @@ export const batchSettingsSchema = z.strictObject({
   quality: qualitySchema
     .optional()
     .describe('A check of the output, when all items have ended and enough of them succeeded.'),
+  notify: notifySchema.optional().describe('Who is told when the batch ends or halts.'),
   onInvalid: z
     .enum(['refuse', 'skip'])
     .default('refuse')

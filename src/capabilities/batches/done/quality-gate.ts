@@ -82,20 +82,28 @@ export class QualityGate {
   ): Promise<EndedCheck> {
     const { clock, logger } = this.#options;
     const { position, itemId: id, team, customer, labels, outputs } = check;
-    if (outputs === undefined) return failed(position, 'Its output was erased before it was checked.');
+    if (outputs === undefined) return badCheck(position, 'Its output was erased before it was checked.');
     const data = await this.#dataOf(check);
-    const late = new AbortController();
+    const ending = new AbortController();
+    // A validator that does not heed its signal must not hold up the host's stop.
+    const stopped = Promise.withResolvers<never>();
+    const stop = (): void => {
+      stopped.reject(stopping.reason as Error);
+    };
+    stopping.addEventListener('abort', stop);
     try {
+      stopping.throwIfAborted();
       const item = { batch: batch.origin.batch, id, position, team, customer, labels, data };
-      const signal = AbortSignal.any([stopping, late.signal]);
-      const answer: unknown = await within(
+      const asked = (async (): Promise<unknown> =>
+        await validator.validate(item, JSON.parse(outputs) as readonly unknown[], ending.signal))();
+      const answer = await within(
         clock,
         checkTimeoutMs,
-        (async () => await validator.validate(item, JSON.parse(outputs) as readonly unknown[], signal))(),
+        Promise.race([asked, stopped.promise]),
         () => new Error(`It did not answer within ${checkTimeoutMs / 1000} seconds.`),
       );
       const { ok, reason } = answerSchema.parse(answer);
-      return ok ? { position, state: 'passed', reason: undefined } : failed(position, reason ?? '');
+      return ok ? { position, state: 'passed', reason: undefined } : badCheck(position, reason ?? '');
     } catch (error) {
       const problem = error instanceof z.ZodError ? 'It did not answer { ok, reason }.' : messageOf(error);
       if (!stopping.aborted)
@@ -103,9 +111,10 @@ export class QualityGate {
           { batch: batch.id, position, error },
           'a validator of a batch failed: the check has failed',
         );
-      return failed(position, `The validator failed: ${problem}`);
+      return badCheck(position, `The validator failed: ${problem}`);
     } finally {
-      late.abort();
+      stopping.removeEventListener('abort', stop);
+      ending.abort();
     }
   }
 
@@ -123,7 +132,7 @@ export class QualityGate {
   }
 }
 
-function failed(position: number, reason: string): EndedCheck {
+function badCheck(position: number, reason: string): EndedCheck {
   const text = reason.slice(0, maxReasonCharacters).toWellFormed().replaceAll('\u0000', '\uFFFD');
   return { position, state: 'failed', reason: text === '' ? undefined : text };
 }

@@ -7,6 +7,7 @@ import { parseOrigin } from '../../../messages/origin.ts';
 import { batchId } from '../batch.ts';
 import { batchErrors } from '../batch-errors.ts';
 import type { BatchValidators } from '../done/batch-validators.ts';
+import { webhookOf, type WebhooksSettings } from '../done/webhook-settings.ts';
 import type { BatchEstimates } from './batch-estimates.ts';
 import type { BatchUploads, TakenUpload } from './batch-uploads.ts';
 import type { BatchEstimate } from './estimate-document.ts';
@@ -23,6 +24,8 @@ export interface BatchIntakeOptions {
   readonly itemTypeOf: (asked: AskedType) => ItemType;
   /** What can check the output; undefined where that is not known. */
   readonly validators?: Pick<BatchValidators, 'names'> | undefined;
+  /** Who can be told of batches. */
+  readonly webhooks: WebhooksSettings;
   readonly clock: Clock;
 }
 
@@ -58,6 +61,7 @@ export class BatchIntake {
     }
     const { type, version } = itemTypeOf(request);
     this.#confirmValidator(settings.quality?.validator);
+    this.#confirmWebhook(settings.notify?.webhook, team);
     const origin = parseOrigin({ team, customer, feature, batch: name, labels });
     const asked = { pipeline, type, version, settings, priority, deadline, requestDigest };
     const created = await ledger.create(
@@ -131,6 +135,14 @@ export class BatchIntake {
         field: 'settings.quality.validator',
         problem: `is no validator of this application; there are ${there}`,
       },
+    ]);
+  }
+
+  /** Names of other teams' webhooks are not told. */
+  #confirmWebhook(name: string | undefined, team: string): void {
+    if (name === undefined || webhookOf(this.#options.webhooks, name, team) !== undefined) return;
+    throw invalidRequest([
+      { field: 'settings.notify.webhook', problem: 'is no webhook that is configured for this team' },
     ]);
   }
 

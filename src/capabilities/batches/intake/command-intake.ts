@@ -56,6 +56,7 @@ export async function withBatchIntake<Result>(
         clock,
       }),
       itemTypeOf: typeOf,
+      webhooks: batches,
       clock,
     });
     return work(intake, access);

@@ -78,6 +78,11 @@ export function addIntakeCommands(
       'succeeds when this share of the items does; 100 without it',
       decimalNumber,
     )
+    .option(
+      '--notify <webhook>',
+      'a webhook of the configuration that is told when the batch ends or halts',
+      nameOption,
+    )
     .option('--validator <name>', 'checks a sample of the output before the batch succeeds', nameOption)
     .option(
       '--sample-size <n>',

@@ -2,6 +2,7 @@ import { checkMessageData } from '../../../engine/pipeline/admissions.ts';
 import type { MessageBodyLimits } from '../../../engine/pipeline/message-bodies.ts';
 import type { CapabilityContext, CapabilityParts } from '../../capability.ts';
 import type { BatchValidators } from '../done/batch-validators.ts';
+import type { WebhooksSettings } from '../done/webhook-settings.ts';
 import { BatchEstimates } from './batch-estimates.ts';
 import { BatchIntake } from './batch-intake.ts';
 import { BatchUploads } from './batch-uploads.ts';
@@ -11,7 +12,7 @@ import { itemTypeOf, modelsOfPipeline } from './pipeline-types.ts';
 
 /** What the intake of batches reads of the configuration. */
 export interface BatchIntakeSettings {
-  readonly batches: IntakeSettings;
+  readonly batches: IntakeSettings & WebhooksSettings;
   readonly messages: Pick<MessageBodyLimits, 'maxBytes'> & { readonly maxDepth: number };
 }
 
@@ -43,6 +44,7 @@ export function openIntake(
     }),
     itemTypeOf: (asked) => itemTypeOf(registry, asked),
     validators,
+    webhooks: batches,
     clock,
   });
   return { services: [[BatchIntake, intake]] };

@@ -56,6 +56,7 @@ export interface SubmitOptions extends StoreOptions {
   readonly sampleShare?: number;
   readonly stratify?: string;
   readonly minimum?: number;
+  readonly notify?: string;
   readonly priority?: number;
   readonly skipInvalid?: boolean;
   readonly format?: InputFormat;
@@ -200,6 +201,7 @@ function requestOf(options: SubmitOptions, input: InputFile, clock: Clock): Crea
     mode,
     ...(threshold === undefined ? {} : { success: { threshold } }),
     quality: qualityOf(options),
+    ...(options.notify === undefined ? {} : { notify: { webhook: options.notify } }),
     ...(skipInvalid === true ? { onInvalid: 'skip' } : {}),
   });
   return parseRequest(
