@@ -1,6 +1,6 @@
 -- What is told of batches by webhooks. A notice is written with the change of state that it tells of, by whatever statement changes it; it is sent
 -- until it was taken, or was given up on.
-create table millrace.batch_notices (
+create table if not exists millrace.batch_notices (
   id           uuid primary key,             -- the webhook-id: the same however often it is sent
   batch_id     uuid not null references millrace.batches (id) on delete cascade,
   webhook      text not null,                -- its name in the configuration
@@ -13,9 +13,9 @@ create table millrace.batch_notices (
   last_error   text
 );
 
-create index batch_notices_due on millrace.batch_notices (next_at, id) where delivered_at is null and given_up_at is null;
-create index batch_notices_given_up on millrace.batch_notices (given_up_at) where given_up_at is not null;
-create index batch_notices_of_batch on millrace.batch_notices (batch_id);
+create index if not exists batch_notices_due on millrace.batch_notices (next_at, id) where delivered_at is null and given_up_at is null;
+create index if not exists batch_notices_given_up on millrace.batch_notices (given_up_at) where given_up_at is not null;
+create index if not exists batch_notices_of_batch on millrace.batch_notices (batch_id);
 
 create or replace function millrace.write_batch_notice() returns trigger language plpgsql as $$
   begin
