@@ -147,6 +147,8 @@ export interface EnginePorts {
 export interface CapabilityParts<JobName extends string = never> {
   readonly services?: readonly Provided[];
   readonly hooks?: EngineHooks;
+  /** Providers of the application that it is given, by what their classes carry. */
+  readonly marked?: readonly MarkedProviders[];
   readonly jobs?: readonly Job<JobName>[];
   /** Brings those of its gauges up to date that can only be counted now and then, when somebody scrapes. */
   readonly readGauges?: (reading: GaugeReading) => void | Promise<void>;
@@ -154,6 +156,13 @@ export interface CapabilityParts<JobName extends string = never> {
   readonly beforeWork?: () => Promise<void>;
   /** The last call has ended, the stores are still open. */
   readonly stop?: () => Promise<void>;
+}
+
+/** Providers of a Nest application whose classes carry metadata under a key, as a decorator of the capability leaves it. */
+export interface MarkedProviders {
+  readonly metadata: string;
+  /** Called once, before work begins, with the metadata and the instance of each. */
+  readonly take: (found: readonly { readonly value: unknown; readonly instance: unknown }[]) => void;
 }
 
 /** What was read for a scrape, once for all. */

@@ -5,6 +5,7 @@ import type {
   EngineHooks,
   GaugeReading,
   Job,
+  MarkedProviders,
 } from '../capabilities/capability.ts';
 import type { ServiceToken } from '../capabilities/http-part.ts';
 import type { CallDeferral } from '../engine/calls/call-deferral.ts';
@@ -97,6 +98,11 @@ export class CapabilitySet {
     const service = this.#services.get(token);
     invariant(service !== undefined, `a capability of this host offers ${token.name}`);
     return service as Service;
+  }
+
+  /** What the application's providers are looked for. */
+  get marked(): readonly MarkedProviders[] {
+    return this.#parts.flatMap(({ marked = [] }) => marked);
   }
 
   /** Everything that is offered. */

@@ -49,6 +49,7 @@ const notShared: Readonly<Record<string, string>> = {
   'batches.read_report': 'one reader',
   'batches.read_report_bands': 'one reader',
   'batches.read_report_totals': 'one reader',
+  'batches.record_checks': 'one batch, in a form that it takes',
   'batches.record_ends': 'what the ledger said of its messages, in a form that it takes',
   'batches.set_message_ids': 'ids that the ledger gave',
   'batches.write_items': 'one upload, checked line by line',

@@ -9,7 +9,7 @@ import { batchSettingsSchema } from './batch-settings.ts';
 /** The columns of a batch, of the alias `b`. */
 export const batchColumns = `b.id, b.team, b.name as batch, b.customer, b.feature, b.labels, b.pipeline, b.type, b.version, b.settings, b.state, b.cause,
   b.priority, b.deadline, b.upload, b.upload_state, b.items, b.chunks, b.succeeded, b.failed, b.expired, b.cancelled, b.skipped,
-  b.cost_usd::text as cost_usd, b.unpriced, b.actor, b.created_at, b.started_at, b.ended_at`;
+  b.cost_usd::text as cost_usd, b.unpriced, b.checks, b.checks_passed, b.checks_failed, b.actor, b.created_at, b.started_at, b.ended_at`;
 
 /** Such a row. */
 export interface BatchRow extends OriginColumns {
@@ -34,6 +34,9 @@ export interface BatchRow extends OriginColumns {
   readonly skipped: number;
   readonly cost_usd: string;
   readonly unpriced: number;
+  readonly checks: number | null;
+  readonly checks_passed: number;
+  readonly checks_failed: number;
   readonly actor: string;
   readonly created_at: Date;
   readonly started_at: Date | null;
@@ -60,6 +63,10 @@ export function batchOf(row: BatchRow): Batch {
     ended: { succeeded, failed, expired, cancelled, skipped },
     costUsd: formatUsd(usd(row.cost_usd)),
     unpriced: row.unpriced,
+    checks:
+      row.checks === null
+        ? undefined
+        : { drawn: row.checks, passed: row.checks_passed, failed: row.checks_failed },
     actor: row.actor,
     createdAt: row.created_at,
     startedAt: row.started_at ?? undefined,

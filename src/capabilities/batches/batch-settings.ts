@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { notifySchema } from './done/notify-settings.ts';
+import { qualitySchema } from './done/quality-settings.ts';
 
 /** How the items' calls are made: at once, at once in the providers' cheaper tier, in providers' batches, or as is cheapest by the deadline. */
 export const batchModes = ['online', 'flex', 'provider', 'auto'] as const;
@@ -47,6 +49,10 @@ export const batchSettingsSchema = z.strictObject({
         .describe('The batch succeeds when at least this share of its items did.'),
     })
     .prefault({}),
+  quality: qualitySchema
+    .optional()
+    .describe('A check of the output, when all items have ended and enough of them succeeded.'),
+  notify: notifySchema.optional().describe('Who is told when the batch ends or halts.'),
   onInvalid: z
     .enum(['refuse', 'skip'])
     .default('refuse')

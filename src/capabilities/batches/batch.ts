@@ -38,6 +38,10 @@ export type ItemState = (typeof itemStates)[number];
 export const chunkStates = ['waiting', 'running', 'done', 'failed'] as const;
 export type ChunkState = (typeof chunkStates)[number];
 
+/** How an item stands that was drawn to be checked. */
+export const checkStates = ['open', 'passed', 'failed'] as const;
+export type CheckState = (typeof checkStates)[number];
+
 /** Why a batch is halted, or ended as it did; why a chunk waits. */
 export interface Cause {
   readonly code: string;
@@ -68,6 +72,8 @@ export interface Batch {
   readonly costUsd: string;
   /** Answers of these that have no price. */
   readonly unpriced: number;
+  /** Of the items that were drawn to be checked; undefined while none were. */
+  readonly checks: { readonly drawn: number; readonly passed: number; readonly failed: number } | undefined;
   readonly actor: string;
   readonly createdAt: Date;
   readonly startedAt: Date | undefined;

@@ -205,7 +205,7 @@ export const eraseBatchItems = named(
    erased as (
      update millrace.batch_items i
      set customer = case when $3::uuid is null then $4::text else i.customer end, labels = null, item_id = 'millrace:erased:' || i.position,
-       data = null, output = null, error_message = null
+       data = null, output = null, error_message = null, check_reason = null
      from chosen c where i.batch_id = c.batch_id and i.position = c.position)
    select batch_id, position from chosen order by batch_id desc, position desc limit 1`,
 );

@@ -25,6 +25,7 @@ import { batchModes } from '../batch-settings.ts';
 import { batchText } from '../batch-text.ts';
 import type { BatchIntake } from './batch-intake.ts';
 import type { IntakeCommandSettings } from './command-intake.ts';
+import { maxChecks } from '../done/quality-settings.ts';
 import { estimateText } from './estimate-text.ts';
 import { cellTypes } from './input/cell-types.ts';
 import { inputFormats } from './input/input-records.ts';
@@ -80,6 +81,20 @@ export function addIntakeCommands(
       'succeeds when this share of the items does; 100 without it',
       decimalNumber,
     )
+    .option(
+      '--notify <webhook>',
+      'a webhook of the configuration that is told when the batch ends or halts',
+      nameOption,
+    )
+    .option('--validator <name>', 'checks a sample of the output before the batch succeeds', nameOption)
+    .option(
+      '--sample-size <n>',
+      'items that it checks, at most; 100 without it',
+      wholeNumberOption(1, maxChecks),
+    )
+    .option('--sample-share <percent>', 'of the items that succeeded, at most; 100 without it', decimalNumber)
+    .option('--stratify <by>', 'customer, team or label:NAME: each group has its part of the sample')
+    .option('--minimum <percent>', 'of the checked items that have to pass; 100 without it', decimalNumber)
     .option(
       '--priority <n>',
       'of two batches that could go on the higher one does; 0 without it',

@@ -50,6 +50,12 @@ export interface SubmitOptions extends StoreOptions {
   /** A moment, or a time from now on. */
   readonly deadline?: string;
   readonly threshold?: number;
+  readonly validator?: string;
+  readonly sampleSize?: number;
+  readonly sampleShare?: number;
+  readonly stratify?: string;
+  readonly minimum?: number;
+  readonly notify?: string;
   readonly priority?: number;
   readonly skipInvalid?: boolean;
   readonly format?: InputFormat;
@@ -228,6 +234,8 @@ function requestOf(options: SubmitOptions, input: InputFile, clock: Clock): Crea
   const settings = present({
     mode,
     ...(threshold === undefined ? {} : { success: { threshold } }),
+    quality: qualityOf(options),
+    ...(options.notify === undefined ? {} : { notify: { webhook: options.notify } }),
     ...(skipInvalid === true ? { onInvalid: 'skip' } : {}),
   });
   return parseRequest(
@@ -246,6 +254,14 @@ function requestOf(options: SubmitOptions, input: InputFile, clock: Clock): Crea
       deadline: givenDeadline(deadline, clock.now()),
     }),
   );
+}
+
+/** What is asked of the output; sent too where the validator is missing, to be refused. */
+function qualityOf(options: SubmitOptions): Readonly<Record<string, unknown>> | undefined {
+  const { validator, sampleSize: size, sampleShare: share, stratify, minimum } = options;
+  const sample = present({ size, share, stratify });
+  const isAsked = validator !== undefined || minimum !== undefined || Object.keys(sample).length > 0;
+  return isAsked ? present({ validator, sample, minimum }) : undefined;
 }
 
 function queryOf(options: SubmitOptions): UploadQuery {

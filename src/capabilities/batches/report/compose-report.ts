@@ -9,6 +9,7 @@ import {
   tokenClasses,
 } from '../../../pricing/token-classes.ts';
 import { type Batch, isOver, type ItemState, itemStates } from '../batch.ts';
+import { qualityResult } from '../batch-document.ts';
 import { comparisonOf, type PreviousBatch } from './compare-batches.ts';
 import type { BatchReportDocument } from './report-document.ts';
 import type { CallsRow, ReportParts, StageRow } from './report-rows.ts';
@@ -41,6 +42,7 @@ export function composeReport(facts: ReportFacts): BatchReportDocument {
       mode: settings.mode,
       state,
       ...(cause === undefined ? {} : { cause }),
+      ...qualityResult(batch),
       ...timeOf('deadline', deadline),
       createdAt: batch.createdAt.toISOString(),
       ...timeOf('startedAt', batch.startedAt),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { amountSchema, ratioSchema, savingsShape, tokensSchema } from '../../../http/document-parts.ts';
 import { tokenClasses } from '../../../pricing/token-classes.ts';
+import { qualityResultSchema } from '../batch-document.ts';
 import { batchModes } from '../batch-settings.ts';
 import { batchStates, itemEnds, itemStates } from '../batch.ts';
 
@@ -43,6 +44,7 @@ export const batchReportSchema = z.object({
       .object({ code: z.string(), detail: z.string() })
       .optional()
       .describe('Why it is halted, or ended as it did.'),
+    quality: qualityResultSchema.optional().describe('How its output was judged.'),
     deadline: z.iso.datetime().optional(),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().optional(),
