@@ -41,6 +41,8 @@ import {
 /** Statements that take rows, but of one caller, or such as cannot be odd. */
 const notShared: Readonly<Record<string, string>> = {
   'admission.count_models': "one process's counts, by names that the provider registry has checked",
+  'batches.ask_again': 'ids and digests, of steps whose names were checked',
+  'batches.ask_first': 'ids and digests, of steps whose names were checked',
   'batches.create': 'one sender, checked before',
   'batches.keep-deferred-calls':
     'bodies that were written as JSON, by names that the provider registry has checked',

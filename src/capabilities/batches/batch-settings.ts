@@ -4,11 +4,21 @@ import { z } from 'zod';
 export const batchModes = ['online', 'flex', 'provider', 'auto'] as const;
 export type BatchMode = (typeof batchModes)[number];
 
+/** Among whose items identical requests are answered once. */
+export const shareScopes = ['none', 'customer', 'team'] as const;
+export type ShareScope = (typeof shareScopes)[number];
+
 const percent = z.number().min(0).max(100);
 
 /** How a batch is run, as it is sent with it. Times are in seconds, shares in percent. */
 export const batchSettingsSchema = z.strictObject({
   mode: z.enum(batchModes).default('online').describe('How calls are made.'),
+  share: z
+    .enum(shareScopes)
+    .default('none')
+    .describe(
+      'Whether identical requests of its items are answered once, by one call: not at all, among items of the same customer, or of the whole team.',
+    ),
   chunk: z
     .strictObject({
       items: z.int().min(1).max(500).default(250).describe('Items of a chunk, at most.'),

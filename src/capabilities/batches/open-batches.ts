@@ -5,6 +5,7 @@ import { type BatchIntakeSettings, openIntake } from './intake/open-intake.ts';
 import { type ModeSettings, openMode } from './mode/open-mode.ts';
 import { openReport } from './report/open-report.ts';
 import { type BatchRunSettings, openRun } from './run/open-run.ts';
+import { openSharing } from './sharing/open-sharing.ts';
 
 type Parts = CapabilityParts<NameOf<typeof batchNames, 'jobs'>>;
 
@@ -18,9 +19,10 @@ export function openBatches(
   >,
 ): Parts {
   const mode = openMode(context);
-  const parts: readonly Parts[] = [openIntake(context), openRun(context), mode, openReport(context)];
+  const sharing = openSharing(context);
+  const parts: readonly Parts[] = [openIntake(context), openRun(context), mode, sharing, openReport(context)];
   return {
-    hooks: mode.hooks ?? {},
+    hooks: { ...mode.hooks, ...sharing.hooks },
     services: parts.flatMap(({ services = [] }) => services),
     jobs: parts.flatMap(({ jobs = [] }) => jobs),
     readGauges: async (reading) => {
