@@ -5,15 +5,17 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { batchId } from '../../src/capabilities/batches/batch.ts';
 import { batchNames } from '../../src/capabilities/batches/batch-names.ts';
-import type { BatchMode } from '../../src/capabilities/batches/batch-settings.ts';
+import type { BatchMode, ShareScope } from '../../src/capabilities/batches/batch-settings.ts';
 import { openMode } from '../../src/capabilities/batches/mode/open-mode.ts';
 import {
   type ProviderModeSettings,
   providerModeSettings,
 } from '../../src/capabilities/batches/mode/provider-mode-settings.ts';
+import { openSharing } from '../../src/capabilities/batches/sharing/open-sharing.ts';
 import { openProviderBatchApi } from '../../src/capabilities/batches/provider/open-provider-batch-api.ts';
 import type { CapabilityParts } from '../../src/capabilities/capability.ts';
 import type { CallDeferral } from '../../src/engine/calls/call-deferral.ts';
+import type { CallSharing } from '../../src/engine/calls/call-sharing.ts';
 import type { StageHandler } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
@@ -138,13 +140,16 @@ export class ProviderModeFixture {
       courseOf: async (request) => (await opened.fixture?.deferral.courseOf(request)) ?? { kind: 'now' },
       waitOf: (origin) => (opened.fixture as ProviderModeFixture).deferral.waitOf(origin),
     };
+    const sharing: CallSharing = {
+      courseOf: async (request) => (await opened.fixture?.sharing.courseOf(request)) ?? { kind: 'own' },
+    };
     const capability = {
       name: 'mode',
       names: batchNames,
       open: () =>
         Promise.resolve((given: HostContext): CapabilityParts => {
           context = given;
-          return { hooks: { deferral } };
+          return { hooks: { deferral, sharing } };
         }),
     };
     const host = await Host.open({
@@ -184,6 +189,10 @@ export class ProviderModeFixture {
 
   get deferral(): CallDeferral {
     return this.#workers.hooks?.deferral as CallDeferral;
+  }
+
+  get sharing(): CallSharing {
+    return this.#workers.hooks?.sharing as CallSharing;
   }
 
   now(): Date {
@@ -259,7 +268,19 @@ export class ProviderModeFixture {
   async begin(
     mode: BatchMode,
     items: readonly (keyof typeof models)[],
-    { deadline, text = `batch ${this.#batches}` }: { deadline?: Date; text?: string } = {},
+    {
+      deadline,
+      text = `batch ${this.#batches}`,
+      share = 'none',
+      customers = ['acme'],
+    }: {
+      deadline?: Date;
+      text?: string;
+      /** Its items are all the same. */
+      share?: ShareScope;
+      /** Of its items, in turn. */
+      customers?: readonly string[];
+    } = {},
   ): Promise<string> {
     this.#batches += 1;
     const batch = `batch-${this.#batches}`;
@@ -271,20 +292,24 @@ export class ProviderModeFixture {
         text: `insert into millrace.batches (id, team, name, customer, feature, pipeline, type, version, settings, state, deadline, actor, created_at, started_at)
           values ($1::uuid, 'blue', $2, 'acme', 'search', 'test', 'mode.asked', 1, $3, 'running', $4::timestamptz, 'test', $5::timestamptz, $5::timestamptz)`,
       },
-      [batchId('blue', batch), batch, JSON.stringify({ mode }), deadline ?? null, this.now()],
+      [batchId('blue', batch), batch, JSON.stringify({ mode, share }), deadline ?? null, this.now()],
     );
-    const origin = { team: 'blue', customer: 'acme', feature: 'search', batch };
     for (const [place, account] of items.entries()) {
-      const data = { text: `item ${place} of ${text}`, model: models[account] };
+      const customer = customers[place % customers.length] ?? 'acme';
+      const origin = { team: 'blue', customer, feature: 'search', batch };
+      const item = share === 'none' ? `item ${place}` : 'an item';
+      const data = { text: `${item} of ${text}`, model: models[account] };
       await this.host.admissions.admit(Asked.v1, data, { origin });
     }
     return batch;
   }
 
-  /** One turn of the mode's job. */
+  /** One turn of the mode's job, and of the one that lets messages go on that wait for others' answers. */
   async turn(): Promise<void> {
-    const job = this.#mode.jobs?.find(({ name }) => name === 'provider_batches');
-    while ((await job?.turn(new AbortController().signal)) === true);
+    for (const name of ['provider_batches', 'shared_answers']) {
+      const job = this.#mode.jobs?.find((one) => one.name === name);
+      while ((await job?.turn(new AbortController().signal)) === true);
+    }
   }
 
   /** Waits until every message has ended or waits for a provider's batch. */
@@ -351,15 +376,20 @@ export class ProviderModeFixture {
 
   #openMode(mortality: Mortality): CapabilityParts<string> {
     const { context } = this.#fixture;
-    return openMode(
-      {
-        ...context,
-        settings: { ...context.settings, batches: { provider: this.#settings } },
-        database: mortalDatabase(context.database, mortality),
-        clock: this.#clock(context.clock),
-      },
-      async (account) => mortalMethods(await openProviderBatchApi(account), mortality),
+    const mortal = {
+      ...context,
+      settings: { ...context.settings, batches: { provider: this.#settings } },
+      database: mortalDatabase(context.database, mortality),
+      clock: this.#clock(context.clock),
+    };
+    const mode = openMode(mortal, async (account) =>
+      mortalMethods(await openProviderBatchApi(account), mortality),
     );
+    const sharing = openSharing(mortal);
+    return {
+      hooks: { ...mode.hooks, ...sharing.hooks },
+      jobs: [...(mode.jobs ?? []), ...(sharing.jobs ?? [])],
+    };
   }
 }
 
