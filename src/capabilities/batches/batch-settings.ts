@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { capSettingsSchema } from './caps/cap-settings.ts';
 
 /** How the items' calls are made: at once, at once in the providers' cheaper tier, in providers' batches, or as is cheapest by the deadline. */
 export const batchModes = ['online', 'flex', 'provider', 'auto'] as const;
@@ -19,6 +20,9 @@ export const batchSettingsSchema = z.strictObject({
     .describe(
       'Whether identical requests of its items are answered once, by one call: not at all, among items of the same customer, or of the whole team.',
     ),
+  caps: capSettingsSchema
+    .optional()
+    .describe('What becomes of items that are larger than a bound, before anything is sent.'),
   chunk: z
     .strictObject({
       items: z.int().min(1).max(500).default(250).describe('Items of a chunk, at most.'),

@@ -61,6 +61,8 @@ export interface OutputItem extends Pick<
   readonly state: ItemEnd;
   /** Undefined where it was skipped, or erased. */
   readonly line: string | undefined;
+  /** Where a text of it was cut before it was sent: its estimated tokens before and after. */
+  readonly cut?: { readonly fromTokens: number; readonly toTokens: number } | undefined;
 }
 
 /** An item that did not succeed, as it was sent. */
@@ -174,6 +176,7 @@ export class BatchStore {
       itemId: row.item_id,
       state: row.state,
       line: row.output ?? undefined,
+      cut: row.capped_from === null ? undefined : { fromTokens: row.capped_from, toTokens: row.tokens },
       ...figuresOf(row),
     }));
   }
@@ -247,6 +250,8 @@ interface OutputRow extends FiguresRow {
   readonly item_id: string;
   readonly state: ItemEnd;
   readonly output: string | null;
+  readonly tokens: number;
+  readonly capped_from: number | null;
 }
 
 interface FailedRow extends ErrorRow {

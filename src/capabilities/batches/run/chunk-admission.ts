@@ -5,6 +5,7 @@ import type { Admissions } from '../../../engine/pipeline/admissions.ts';
 import type { MessageCanceller } from '../../../engine/pipeline/message-canceller.ts';
 import type { Publisher } from '../../../engine/pipeline/publisher.ts';
 import { isOver } from '../batch.ts';
+import { refuseLarge } from '../caps/item-caps.ts';
 import { removeSecrets } from '../../../telemetry/known-secrets.ts';
 import { batchRecord, cancelRecord } from './batch-record.ts';
 import type { BegunChunk, ChunkItem, ChunkLedger } from './chunk-ledger.ts';
@@ -98,6 +99,7 @@ export class ChunkAdmission {
   }
 
   async #admitOne({ batch }: BegunChunk, item: ChunkItem): Promise<void> {
+    refuseLarge(batch.settings.caps, batch.caps, item.tokens);
     if (item.data === undefined)
       throw new AppError(
         'MILLRACE_MESSAGE_INVALID',
