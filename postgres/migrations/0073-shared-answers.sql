@@ -12,6 +12,9 @@ create table millrace.batch_questions (
   primary key (batch_id, fingerprint)
 );
 
+-- What is about a message is erased with it.
+create index batch_questions_message on millrace.batch_questions (message_id);
+
 -- Messages that wait, without a lease, for the answer.
 create table millrace.batch_question_waits (
   batch_id    uuid not null,
@@ -31,3 +34,5 @@ create table millrace.batch_shared_answers (
   rejected_at timestamptz,                   -- it was of no use to this message, which asks for itself since
   primary key (batch_id, fingerprint, message_id)
 );
+
+create index batch_shared_answers_message on millrace.batch_shared_answers (message_id);

@@ -1,4 +1,5 @@
 import { onEachLedger } from '../support/each-ledger.ts';
+import { batchCapsContract } from './batch-caps.contract.ts';
 import { batchIntakeContract } from './batch-intake.contract.ts';
 
-onEachLedger(batchIntakeContract);
+onEachLedger(batchIntakeContract, batchCapsContract);

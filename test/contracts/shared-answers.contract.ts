@@ -166,6 +166,34 @@ export function sharedAnswersContract(name: string, open: () => Promise<SqlDatab
       expect(all.filter(({ kind }) => kind === 'awaited')).toHaveLength(10);
     });
 
+    // One connection has nobody to wait for.
+    it.skipIf(name !== 'PostgreSQL')(
+      'are led by one, though several have seen the same leader end',
+      async () => {
+        const ids = await running(4);
+        const [one = '', ...others] = ids;
+        await courses(one);
+        await end(one, 'dead_lettered');
+        const locked = Promise.withResolvers<void>();
+        const holding = database.transaction(async (transaction) => {
+          await transaction.execute('select 1 from millrace.batch_questions for update');
+          locked.resolve();
+          const waiting = async (): Promise<number> => {
+            const { rows } = await transaction.query<{ count: number }>({
+              name: 'test.waiting',
+              text: `select count(*)::int as count from pg_locks where not granted`,
+            });
+            return rows[0]?.count ?? 0;
+          };
+          await expect.poll(waiting).toBe(3);
+        });
+        await locked.promise;
+        const all = await Promise.all(others.map((id) => ask(id, 1, process())));
+        await holding;
+        expect(all.map(({ kind }) => kind).toSorted()).toEqual(['awaited', 'awaited', 'own']);
+      },
+    );
+
     it('are asked anew by a message that rejects the answer, which stays for the others', async () => {
       const [one = '', two = '', three = ''] = await running(3);
       await courses(one);

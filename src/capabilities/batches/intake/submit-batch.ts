@@ -52,6 +52,11 @@ export interface SubmitOptions extends StoreOptions {
   readonly deadline?: string;
   readonly threshold?: number;
   readonly priority?: number;
+  readonly share?: string;
+  readonly capTokens?: number;
+  readonly capPercentile?: number;
+  readonly capAction?: string;
+  readonly capMember?: string;
   readonly skipInvalid?: boolean;
   readonly format?: InputFormat;
   readonly form?: string;
@@ -190,9 +195,13 @@ function standsStill(state: BatchState): boolean {
 
 function requestOf(options: SubmitOptions, input: InputFile, clock: Clock): CreateBatchRequest {
   const { pipeline, type, schemaVersion: version, team, customer, feature, label = [], priority } = options;
-  const { mode, threshold, skipInvalid, deadline } = options;
+  const { mode, share, threshold, skipInvalid, deadline } = options;
+  const { capTokens, capPercentile, capAction: action, capMember: member } = options;
+  const caps = present({ inputTokens: capTokens, percentile: capPercentile, action, member });
   const settings = present({
     mode,
+    share,
+    caps: Object.keys(caps).length === 0 ? undefined : caps,
     ...(threshold === undefined ? {} : { success: { threshold } }),
     ...(skipInvalid === true ? { onInvalid: 'skip' } : {}),
   });
