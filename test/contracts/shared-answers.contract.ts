@@ -6,6 +6,7 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import type { SharedCourse } from '../../src/engine/calls/call-sharing.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
+import { eraseMessages } from '../../src/capabilities/erasure/erasure-sql.ts';
 import { LedgerHarness, someReservation, someSettlement } from '../support/ledger-fixture.ts';
 
 /** What is promised of requests that are answered once, on whichever database. */
@@ -204,6 +205,24 @@ export function sharedAnswersContract(name: string, open: () => Promise<SqlDatab
       expect(await courses(two, three)).toEqual(['own', 'answered']);
       const [recorded] = await harness.calls.callsOf(one);
       expect(recorded).toMatchObject({ id, isInvalidated: false });
+    });
+
+    it('leave no digest behind when their messages are erased', async () => {
+      const [one = '', two = ''] = await running(2);
+      await courses(one);
+      const id = await call(one, { id: newId(new Date()) });
+      await courses(two);
+      for (const message of [one, two]) {
+        await end(message, 'completed');
+        const none = '00000000-0000-0000-0000-000000000000';
+        await database.query(eraseMessages, [null, null, message, 'nobody', none, 10]);
+      }
+      const { rows } = await database.query({
+        name: 'test.digests',
+        text: `select s.call_id, s.fingerprint like 'erased %' as is_erased, (select count(*)::int from millrace.batch_questions) as questions
+          from millrace.batch_shared_answers s`,
+      });
+      expect(rows).toEqual([{ call_id: id, is_erased: true, questions: 0 }]);
     });
 
     it('are not answered by what their leader rejected', async () => {
