@@ -86,7 +86,7 @@ export function sharedAnswersContract(name: string, open: () => Promise<SqlDatab
         notify: (_stage: string, id: string) => void released.push(id),
         drain: () => Promise.resolve(),
       };
-      const releases = new SharedAnswerReleases(database, publisher as never);
+      const releases = new SharedAnswerReleases(database, publisher);
       while (await releases.turn());
       return released.toSorted();
     };

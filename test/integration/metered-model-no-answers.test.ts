@@ -3,7 +3,6 @@ import { type ScriptedAnswer, ScriptedModel } from '../../src/testing/scripted-m
 import type { CallGroup } from '../../src/engine/calls/call-group.ts';
 import type { CallSharing } from '../../src/engine/calls/call-sharing.ts';
 import type { Parked } from '../../src/engine/parked.ts';
-import type { Uuid } from '../../src/kernel/ids.ts';
 import { type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 
 let models: ModelsHarness;
@@ -69,10 +68,10 @@ describe('an answer of another message', () => {
     const { model, metered } = meteredWith({
       courseOf: async ({ messageId }) => {
         const [paid] = await models.callRows();
-        if (paid?.answer == null) return { kind: 'own' };
+        if (paid === undefined || paid.answer === null) return { kind: 'own' };
         return {
           kind: 'answered',
-          callId: paid.id as Uuid,
+          callId: paid.id,
           answer: { json: paid.answer },
           reject: () => Promise.resolve(void rejected.push(messageId)),
         };

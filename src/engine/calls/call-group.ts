@@ -128,10 +128,8 @@ export class CallGroup implements CallOpener {
       this.#spend.addReused();
       return found;
     }
-    if (found.kind === 'awaited' || this.#parked !== undefined) {
-      this.#parked ??= found.kind === 'awaited' ? found.parked : undefined;
-      return await this.#leave();
-    }
+    if (found.kind === 'awaited') return await this.#leave(found.parked);
+    if (this.#parked !== undefined) return await this.#leave(this.#parked);
     const { ordinal } = place;
     const { attempt, earlier } = found;
     return await this.#whileOpening(this.#openFound(question, { ordinal, attempt, earlier }, isFirstTry));
@@ -172,11 +170,12 @@ export class CallGroup implements CallOpener {
   }
 
   /** Throws when the calls beside it have ended: what they bring is paid for, and is there when the handler runs again. */
-  async #leave(): Promise<never> {
+  async #leave(found: Parked): Promise<never> {
+    const parked = (this.#parked ??= found);
     while (this.#opening.size > 0 || this.#open.size > 0) {
       await Promise.allSettled([...this.#opening, ...[...this.#open].map((call) => call.ended)]);
     }
-    throw this.#parked;
+    throw parked;
   }
 
   async #whileOpening(work: Promise<OpenedCall>): Promise<OpenedCall> {
