@@ -44,6 +44,7 @@ export function sharedAnswersContract(name: string, open: () => Promise<SqlDatab
           batch: 'nightly',
         },
         messageId: message,
+        rootId: message,
         step: 'answer',
         ordinal: occurrence,
         digest: 'digest',

@@ -19,7 +19,7 @@ export function openBatches(
   >,
 ): Parts {
   const mode = openMode(context);
-  const sharing = openSharing(context);
+  const sharing = openSharing(context, mode);
   const parts: readonly Parts[] = [openIntake(context), openRun(context), mode, sharing, openReport(context)];
   return {
     hooks: { ...mode.hooks, ...sharing.hooks },

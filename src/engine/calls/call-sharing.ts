@@ -17,6 +17,8 @@ import type { DeferredWait } from './call-deferral.ts';
 export interface ShareableRequest {
   readonly origin: Origin;
   readonly messageId: Uuid;
+  /** What its message follows from: the item of a batch. */
+  readonly rootId: Uuid;
   readonly step: string;
   /** Which of its step it is in this run, from 1. */
   readonly ordinal: number;

@@ -111,6 +111,7 @@ export class RecordedAnswers {
     const course = await source.courseOf({
       origin,
       messageId: message.id,
+      rootId: message.rootId,
       step,
       digest,
       fingerprint: fingerprint(),

@@ -2,7 +2,6 @@ import { z } from 'zod';
 
 /** What is done with an item that is larger than the bound. */
 export const capActions = ['truncate', 'fail', 'skip'] as const;
-export type CapAction = (typeof capActions)[number];
 
 const isPointer = (text: string): boolean => /^(?:\/(?:[^~/]|~[01])*)+$/.test(text);
 

@@ -2,11 +2,17 @@ import { jsonRow, jsonRows } from '../../../drivers/sql-database/json-rows.ts';
 import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts';
 import { estimateInputTokens } from '../../../engine/providers/input-estimate.ts';
 import { AppError } from '../../../kernel/app-error.ts';
+import type { Uuid } from '../../../kernel/ids.ts';
 import { batchErrors } from '../batch-errors.ts';
-import type { UploadToken } from '../intake/intake-ledger.ts';
 import type { AppliedCaps, CapSettings } from './cap-settings.ts';
 import * as sql from './cap-sql.ts';
 import { truncateMember } from './truncate-member.ts';
+
+/** Which upload of which batch writes. */
+interface UploadToken {
+  readonly batch: Uuid;
+  readonly upload: Uuid;
+}
 
 /** What a rule did to an upload's items. */
 export interface CapOutcome {

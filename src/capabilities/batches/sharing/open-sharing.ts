@@ -1,5 +1,6 @@
 import type { CapabilityContext, CapabilityParts, NameOf } from '../../capability.ts';
 import type { batchNames } from '../batch-names.ts';
+import { invariant } from '../../../kernel/invariant.ts';
 import { BatchModes } from '../mode/batch-modes.ts';
 import { SharedAnswerReleases } from './shared-answer-releases.ts';
 import { SharedAnswers } from './shared-answers.ts';
@@ -11,15 +12,17 @@ export interface SharingSettings {
 
 const releaseMs = 500;
 
-/** Composes how identical requests of batches are answered once. Where answers are not kept, there is nothing to share. */
-export function openSharing({
-  database,
-  clock,
-  engine: { publisher },
-  settings,
-}: CapabilityContext<SharingSettings>): CapabilityParts<NameOf<typeof batchNames, 'jobs'>> {
+/**
+ * Composes how identical requests of batches are answered once. Where answers are not kept, there is nothing to share. `mode`: the parts that
+ * know how batches are run.
+ */
+export function openSharing(
+  { database, clock, engine: { publisher }, settings }: CapabilityContext<SharingSettings>,
+  mode: Pick<CapabilityParts, 'services'>,
+): CapabilityParts<NameOf<typeof batchNames, 'jobs'>> {
   const releases = new SharedAnswerReleases(database, publisher);
-  const modes = new BatchModes({ database, clock });
+  const modes = mode.services?.map(([, service]) => service).find((service) => service instanceof BatchModes);
+  invariant(modes !== undefined, 'the modes of batches are opened first');
   return {
     hooks: settings.models.keepAnswers ? { sharing: new SharedAnswers({ database, modes, clock }) } : {},
     jobs: [

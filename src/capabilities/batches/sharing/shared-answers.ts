@@ -57,7 +57,7 @@ export class SharedAnswers implements CallSharing {
   }
 
   async courseOf(request: ShareableRequest): Promise<SharedCourse> {
-    const batch = await this.#options.modes.find(request.origin);
+    const batch = await this.#options.modes.find(request.rootId);
     if (batch === undefined || batch.share === 'none') return { kind: 'own' };
     const { messageId, step, ordinal, digest } = request;
     const fingerprint = fingerprintOf(batch, request);
@@ -139,9 +139,9 @@ function outcomeOf({ course, call_id: callId, answer, answer_ref: reference }: A
   return { course, callId, answer: { json: answer } };
 }
 
-/** What is asked how often in one run, and among whom it is shared. The batch is one team's. */
+/** What is asked how often in one run, and among whom it is shared: never across teams, which single items may name. */
 function fingerprintOf({ share }: ModedBatch, { fingerprint, occurrence, origin }: ShareableRequest): string {
-  const among = share === 'customer' ? [origin.customer] : [];
+  const among = share === 'customer' ? [origin.team, origin.customer] : [origin.team];
   return hash('sha256', JSON.stringify([fingerprint, occurrence, ...among]));
 }
 
