@@ -9,6 +9,7 @@ import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-re
 import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
 import type { LedgerCount } from '../engine/ledger/ledger-counts.ts';
 import type { CallDeferral } from '../engine/calls/call-deferral.ts';
+import type { CallSharing } from '../engine/calls/call-sharing.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import type { MeteredModels } from '../engine/calls/metered-models.ts';
 import type { QuotaSource } from '../engine/calls/quota-source.ts';
@@ -179,6 +180,8 @@ export interface EngineHooks {
   readonly gates?: readonly CallGate[];
   /** Who may put requests of messages off. One capability at most does. */
   readonly deferral?: CallDeferral;
+  /** Who knows of equal requests of other messages. One capability at most does. */
+  readonly sharing?: CallSharing;
   /** What every request has to fit when it is reserved. One capability at most sets quotas: their names are one space. */
   readonly quotas?: QuotaSource;
 }

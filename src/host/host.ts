@@ -162,6 +162,7 @@ export class Host {
       gates: hooks.gates,
       quotas: hooks.quotas,
       deferral: hooks.deferral,
+      sharing: hooks.sharing,
     });
     const engine = composeEngine({ ...shared, stores, models, hooks, stageCapacities, worker });
     let workers: HostContext['engine']['workers'] = () => [];

@@ -4,6 +4,7 @@ import { batchOperationsContract } from './batch-operations.contract.ts';
 import { batchNoticesContract } from './batch-notices.contract.ts';
 import { batchQualityContract } from './batch-quality.contract.ts';
 import { batchRunsContract } from './batch-runs.contract.ts';
+import { sharedAnswersContract } from './shared-answers.contract.ts';
 
 onEachLedger(
   batchRunsContract,
@@ -11,4 +12,5 @@ onEachLedger(
   batchMoneyContract,
   batchQualityContract,
   batchNoticesContract,
+  sharedAnswersContract,
 );

@@ -9,8 +9,9 @@ export const batchNames = {
     'batch_notices',
     'provider_batches',
     'forget_provider_batches',
+    'shared_answers',
   ],
   bounds: ['batch_reports'],
-  vitalJobs: ['provider_batches'],
-  parkReasons: ['provider_batch'],
+  vitalJobs: ['provider_batches', 'shared_answers'],
+  parkReasons: ['provider_batch', 'shared_answer'],
 } as const satisfies Partial<ClosedNames>;

@@ -1,6 +1,7 @@
 import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { BatchSettings } from './batch-settings.ts';
+import type { AppliedCaps } from './caps/cap-settings.ts';
 
 /*
  * A batch: many items through one pipeline, with one end.
@@ -66,6 +67,8 @@ export interface Batch {
   readonly uploadState: 'none' | 'receiving' | 'complete' | 'faulty';
   readonly items: number;
   readonly chunks: number;
+  /** What its rule for large items came to; undefined without one, or before its items are complete. */
+  readonly caps?: AppliedCaps | undefined;
   /** Of the items that have ended. */
   readonly ended: Readonly<Record<ItemEnd, number>>;
   /** Of the answers that its ended items used; decimal text. */

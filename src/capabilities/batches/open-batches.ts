@@ -7,6 +7,7 @@ import { type BatchIntakeSettings, openIntake } from './intake/open-intake.ts';
 import { type ModeSettings, openMode } from './mode/open-mode.ts';
 import { openReport } from './report/open-report.ts';
 import { type BatchRunSettings, openRun } from './run/open-run.ts';
+import { openSharing } from './sharing/open-sharing.ts';
 
 type Parts = CapabilityParts<NameOf<typeof batchNames, 'jobs'>>;
 
@@ -20,16 +21,18 @@ export function openBatches(
   >,
 ): Parts {
   const mode = openMode(context);
+  const sharing = openSharing(context, mode);
   const validators = new BatchValidators();
   const parts: readonly Parts[] = [
     openIntake(context, validators),
     openRun(context),
     openDone(context, validators),
     mode,
+    sharing,
     openReport(context),
   ];
   return {
-    hooks: mode.hooks ?? {},
+    hooks: { ...mode.hooks, ...sharing.hooks },
     services: parts.flatMap(({ services = [] }) => services),
     marked: parts.flatMap(({ marked = [] }) => marked),
     jobs: parts.flatMap(({ jobs = [] }) => jobs),

@@ -21,7 +21,8 @@ import { batchDocument } from '../batch-document.ts';
 import { deadlineOption, priorityOption } from '../batch-options.ts';
 import type { Batch } from '../batch.ts';
 import { batchErrors } from '../batch-errors.ts';
-import { batchModes } from '../batch-settings.ts';
+import { batchModes, shareScopes } from '../batch-settings.ts';
+import { capActions } from '../caps/cap-settings.ts';
 import { batchText } from '../batch-text.ts';
 import type { BatchIntake } from './batch-intake.ts';
 import type { IntakeCommandSettings } from './command-intake.ts';
@@ -71,6 +72,21 @@ export function addIntakeCommands(
     )
     .option('--schema-version <n>', 'of their data; the newest without it', wholeNumberOption(1, 1_000_000))
     .addOption(new Option('--mode <mode>', 'how calls are made').choices([...batchModes]))
+    .addOption(
+      new Option('--share <scope>', 'whose identical requests are answered once').choices([...shareScopes]),
+    )
+    .option(
+      '--cap-tokens <n>',
+      'the most estimated tokens of an item; --cap-action says what becomes of larger ones',
+      wholeNumberOption(1, 100_000_000),
+    )
+    .option(
+      '--cap-percentile <percent>',
+      'instead: the size that so many percent of the items do not exceed',
+      decimalNumber,
+    )
+    .addOption(new Option('--cap-action <action>', 'what becomes of larger items').choices([...capActions]))
+    .option('--cap-member <pointer>', 'with "truncate": the text that is cut, as in /text')
     .option(
       '--deadline <time>',
       'when items that have not ended expire: 6h, 2d, or 2026-03-01T12:00:00Z',

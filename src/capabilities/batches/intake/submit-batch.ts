@@ -57,6 +57,11 @@ export interface SubmitOptions extends StoreOptions {
   readonly minimum?: number;
   readonly notify?: string;
   readonly priority?: number;
+  readonly share?: string;
+  readonly capTokens?: number;
+  readonly capPercentile?: number;
+  readonly capAction?: string;
+  readonly capMember?: string;
   readonly skipInvalid?: boolean;
   readonly format?: InputFormat;
   readonly form?: string;
@@ -230,9 +235,13 @@ function standsStill(state: BatchState): boolean {
 
 function requestOf(options: SubmitOptions, input: InputFile, clock: Clock): CreateBatchRequest {
   const { pipeline, type, schemaVersion: version, team, customer, feature, label = [], priority } = options;
-  const { mode, threshold, skipInvalid, deadline } = options;
+  const { mode, share, threshold, skipInvalid, deadline } = options;
+  const { capTokens, capPercentile, capAction: action, capMember: member } = options;
+  const caps = present({ inputTokens: capTokens, percentile: capPercentile, action, member });
   const settings = present({
     mode,
+    share,
+    caps: Object.keys(caps).length === 0 ? undefined : caps,
     ...(threshold === undefined ? {} : { success: { threshold } }),
     quality: qualityOf(options),
     ...(options.notify === undefined ? {} : { notify: { webhook: options.notify } }),

@@ -155,10 +155,17 @@ export const batchReportSchema = z.object({
     .describe('By its cause.'),
   savings: z.object({
     ...savingsShape,
+    sharing: z
+      .object({
+        answers: z.int().describe('Answers that items were given without a call of their own.'),
+        savedUsd: amountSchema.describe('What the calls cost that brought them, once for each answer.'),
+        unvalued: z.int().describe('Of the answers, those whose call has no price.'),
+      })
+      .describe('Identical requests of items, answered once.'),
     unknown: z
       .array(z.enum(['reused_answers', 'cascade']))
       .describe(
-        'What nothing tells: answers that were used again, and what a large model would have cost in place of a small one.',
+        'What nothing tells: answers that were used again by their own message, and what a large model would have cost in place of a small one.',
       ),
   }),
   concentration: z.object({

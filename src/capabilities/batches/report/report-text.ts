@@ -30,7 +30,7 @@ export function reportText(report: BatchReportDocument): string {
     `Time        ${time.seconds === undefined ? '–' : shownDuration(time.seconds)}`,
     `Cost        ${cost.totalUsd} USD in ${formatCount(cost.calls)} calls; waste ${rounded(cost.wasteUsd)} (${share(cost.wasteShare)})`,
     `Per item    mean ${rounded(perItem.meanUsd)}, p50 ${rounded(perItem.p50Usd)}, p95 ${rounded(perItem.p95Usd)}, most ${rounded(perItem.maxUsd)} USD; per succeeded one ${rounded(cost.perSucceededUsd)}`,
-    `Saved       ${rounded(savings.caching.savedUsd)} USD by caching${savings.tiers.map(({ tier, savedUsd }) => `, ${rounded(savedUsd)} by ${tier}`).join('')}; ${share(tokens.cacheHitRate)} of the input was read from a cache`,
+    `Saved       ${rounded(savings.caching.savedUsd)} USD by caching${savings.tiers.map(({ tier, savedUsd }) => `, ${rounded(savedUsd)} by ${tier}`).join('')}${savings.sharing.answers === 0 ? '' : `, ${rounded(savings.sharing.savedUsd)} by sharing ${formatCount(savings.sharing.answers)} answers`}; ${share(tokens.cacheHitRate)} of the input was read from a cache`,
     `Spread      the most expensive tenth of the items makes ${share(concentration.topTenthShare)} of the cost; Gini ${concentration.gini ?? '–'}`,
     ...comparison(report),
     ...open(report),

@@ -58,7 +58,7 @@ const fits = `(p.bytes <= $6::int8 or p.nth = 1)`;
 export const readOutput = named(
   'batches.read_output',
   `with ${page('output', `i.state in ('succeeded', 'failed', 'expired', 'cancelled', 'skipped')`)}
-   select i.position, i.item_id, i.state, i.error_code, i.error_message, i.attempts, i.output, i.cost_usd::text as cost_usd, i.unpriced, i.input_tokens, i.output_tokens
+   select i.position, i.item_id, i.state, i.error_code, i.error_message, i.attempts, i.output, i.tokens, i.capped_from, i.cost_usd::text as cost_usd, i.unpriced, i.input_tokens, i.output_tokens
    from page p join millrace.batch_items i on i.batch_id = $1::uuid and i.position = p.position
    where ${fits} order by i.position`,
 );

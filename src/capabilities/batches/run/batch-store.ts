@@ -69,6 +69,8 @@ export interface OutputItem extends Pick<
   readonly state: ItemEnd;
   /** Undefined where it was skipped, or erased. */
   readonly line: string | undefined;
+  /** Where a text of it was cut before it was sent: its estimated tokens before and after. */
+  readonly cut?: { readonly fromTokens: number; readonly toTokens: number } | undefined;
 }
 
 /** An item that did not succeed, as it was sent. */
@@ -184,6 +186,7 @@ export class BatchStore {
       state: row.state,
       attempts: row.attempts ?? undefined,
       line: row.output ?? undefined,
+      cut: row.capped_from === null ? undefined : { fromTokens: row.capped_from, toTokens: row.tokens },
       ...figuresOf(row),
     }));
   }
@@ -260,6 +263,8 @@ interface OutputRow extends FiguresRow {
   readonly state: ItemEnd;
   readonly attempts: number | null;
   readonly output: string | null;
+  readonly tokens: number;
+  readonly capped_from: number | null;
 }
 
 interface FailedRow extends ErrorRow {
