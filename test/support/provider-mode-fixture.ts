@@ -43,9 +43,8 @@ interface BeginOptions {
   readonly text?: string;
   /** Of all its items; the batch is of "blue". */
   readonly itemTeam?: string;
-  /** Other than `none`: its items are all the same. */
+  /** Other than `none`: its items are all the same. `customers`: of the items, in turn. */
   readonly share?: ShareScope;
-  /** Of its items, in turn. */
   readonly customers?: readonly string[];
 }
 
@@ -307,7 +306,7 @@ export class ProviderModeFixture {
     return await this.count('select coalesce(sum(retries), 0)::int as count from millrace.model_windows');
   }
 
-  /** One turn of the mode's job, and of the one that lets messages go on that wait for others' answers. */
+  /** One turn of each job. */
   async turn(): Promise<void> {
     for (const name of ['provider_batches', 'shared_answers']) {
       const job = this.#mode.jobs?.find((one) => one.name === name);
