@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sumUsd, usd } from '../../src/kernel/money.ts';
-import { type CallRow, type models, ProviderModeFixture } from '../support/provider-mode-fixture.ts';
+import { type CallRow, ProviderModeFixture } from '../support/provider-mode-fixture.ts';
 
 /*
  * Batches that share answers: on PGlite and the simulated providers, through the whole way of a message.
@@ -21,7 +21,7 @@ async function expectBilled(rows: readonly CallRow[]): Promise<void> {
 }
 
 describe('a batch that shares answers', () => {
-  const same = (count: number): (keyof typeof models)[] => Array.from({ length: count }, () => 'openai');
+  const same = (count: number): 'openai'[] => Array.from({ length: count }, () => 'openai');
   const shared = async (): Promise<readonly string[]> => {
     const { rows } = await fixture.rows<{ step: string }>(
       `select c.step from millrace.batch_shared_answers s join millrace.calls c on c.id = s.call_id
