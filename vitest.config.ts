@@ -98,6 +98,7 @@ export default defineConfig({
         isolate,
         include: [...project.include],
         setupFiles: [...project.setupFiles],
+        globalSetup: name === 'unit' ? [] : ['test/support/shared-servers.ts'],
         exclude: ['**/node_modules/**', 'dist/**', ...project.exclude],
         // Programs that tests start from their sources find the compiled code of the ones before: half the time of a start.
         env: name === 'unit' ? {} : { NODE_COMPILE_CACHE: compileCache },

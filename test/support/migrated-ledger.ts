@@ -18,7 +18,7 @@ const data = 'pgdata';
 export async function copyMigratedLedger(directory: string): Promise<void> {
   const template = join(templates, await digest());
   if (!existsSync(template)) await makeTemplate(template);
-  mkdirSync(directory, { mode: 0o700 });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   cpSync(join(template, data), join(directory, data), { recursive: true });
 }
 
