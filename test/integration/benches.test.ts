@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { processCpuMs } from '../../bench/process-cpu.ts';
+import { processCpuMs, processTreeCpuMs } from '../../bench/process-cpu.ts';
 import { findFailures, type Limits, type Period } from '../../bench/soak/verdict.ts';
 import type { Measurement, Setup } from '../../bench/stage/measure.ts';
 import { resultOf, type Series } from '../../bench/stage/report.ts';
@@ -61,17 +61,20 @@ function seriesOf(setup: Pick<Setup, 'kind' | 'feed' | 'processes'>, rates: read
 }
 
 describe('bench/process-cpu.ts', () => {
-  it('counts the children that have ended', async () => {
+  it('counts the children that have ended, and those of children where all below a process is asked for', async () => {
     const burn = 'const end = process.cpuUsage().user + 300_000; while (process.cpuUsage().user < end);';
+    const beforeMs = processTreeCpuMs(process.pid);
     const parent = spawn('sh', ['-c', '"$0" -e "$1"; echo ended; read line', process.execPath, burn], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const exited = once(parent, 'exit');
     await once(parent.stdout, 'data');
     const usedMs = processCpuMs(parent.pid ?? -1);
+    const belowMs = processTreeCpuMs(process.pid) - beforeMs;
     parent.stdin.end('\n');
     await exited;
     expect(usedMs).toBeGreaterThanOrEqual(300);
+    expect(belowMs).toBeGreaterThanOrEqual(usedMs);
   });
 });
 
@@ -139,21 +142,22 @@ describe('bench/stage.ts', () => {
     expect(resultOf(two, [base, backlog, two]).ofBullMqFedAlike).toBeUndefined();
   });
 
-  const backlog = 'millrace-noop:backlog:2';
-  const queues = isFullDepth ? ['graphile-worker', 'pg-boss', backlog, 'millrace-call'] : [backlog];
-
-  it.runIf(hasServers)('runs every queue and a backlog in two processes', { timeout: 240_000 }, async () => {
+  it.runIf(isLongRun)('runs every queue and a backlog in two processes', { timeout: 240_000 }, async () => {
+    const only = 'graphile-worker,pg-boss,millrace-noop:backlog:2,millrace-call';
     const sizes = ['--stages', '60', '--rounds', '1', '--latency', '2'];
-    const { stdout } = await runStage(...sizes, '--only', queues.join(','), '--json');
+    const { stdout } = await runStage(...sizes, '--only', only, '--json');
     const { results } = documentSchema.parse(JSON.parse(stdout));
-    const names = ['bullmq', ...queues];
-    expect(results.map(({ name }) => name)).toEqual(names);
-    expect(results.map(({ idleMs }) => idleMs === undefined)).toEqual(names.map((name) => name === backlog));
-    expect(results.map(({ walBytes }) => walBytes.median > 0)).toEqual(
-      names.map((name) => name !== 'bullmq'),
-    );
+    expect(results.map(({ name }) => name)).toEqual([
+      'bullmq',
+      'graphile-worker',
+      'pg-boss',
+      'millrace-noop:backlog:2',
+      'millrace-call',
+    ]);
+    expect(results.map(({ idleMs }) => idleMs === undefined)).toEqual([false, false, false, true, false]);
+    expect(results.map(({ walBytes }) => walBytes.median > 0)).toEqual([false, true, true, true, true]);
     expect(results.every(({ perSecond }) => perSecond.median > 0)).toBe(true);
-    expect(results.find(({ name }) => name === backlog)?.rounds[0]?.shares).toHaveLength(2);
+    expect(results[3]?.rounds[0]?.shares).toHaveLength(2);
   });
 
   it('refuses what it does not know before it starts anything', async () => {
