@@ -65,6 +65,7 @@ const notShared: Readonly<Record<string, string>> = {
   'ledger.record_budget_alerts': 'budgets and percents that the ledger gave',
   'ledger.release_heads': 'keys that the ledger gave',
   'ledger.set_budget': 'one operator, checked before',
+  'ledger.waste_answers': 'calls that the ledger gave, with the records about each',
   'provider-batches.plan-requests': 'one provider batch, whose requests were checked before',
   'provider-batches.record-outcomes': 'one provider batch, by places that the ledger gave',
 };

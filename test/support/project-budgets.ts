@@ -65,7 +65,9 @@ export class ProjectBudgets implements Reporter {
     console.log(`processor time (and time elapsed): ${inSeconds(sumMs)} in ${files.length} files, most in`);
     const isAll = process.env['MILLRACE_TEST_TIMES'] === 'all';
     for (const { file, processorMs, elapsedMs } of isAll ? files : files.slice(0, listedFiles))
-      console.log(`${inSeconds(processorMs).padStart(9)} ${`(${inSeconds(elapsedMs)})`.padStart(10)} ${file}`);
+      console.log(
+        `${inSeconds(processorMs).padStart(9)} ${`(${inSeconds(elapsedMs)})`.padStart(10)} ${file}`,
+      );
   }
 }
 
