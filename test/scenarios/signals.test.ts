@@ -135,7 +135,7 @@ it('ends at once at a second signal', { timeout: 120_000 }, async () => {
   const { child, ended, notes, said } = await start('hurried', 600_000);
   await expect.poll(notes, { timeout: 90_000 }).toEqual(['begun']);
   child.kill('SIGTERM');
-  await expect.poll(said, { timeout: 20_000 }).toContain('stopping in order');
+  await expect.poll(said, { timeout: 60_000 }).toContain('stopping in order');
   child.kill('SIGTERM');
   // By the signal itself: a shell says 143.
   expect(await ended).toEqual({ code: null, signal: 'SIGTERM' });
@@ -179,7 +179,7 @@ describe('in the middle of a stream of a model', () => {
     );
     const response = await provider.asked;
     child.kill('SIGTERM');
-    await expect.poll(said, { timeout: 20_000 }).toContain('stopping in order');
+    await expect.poll(said, { timeout: 60_000 }).toContain('stopping in order');
     send(response, { choices: [{ index: 0, delta: { content: ' upon a time' }, finish_reason: 'stop' }] });
     send(response, { choices: [], usage: { prompt_tokens: 10, completion_tokens: 4, total_tokens: 14 } });
     response.end('data: [DONE]\n\n');
