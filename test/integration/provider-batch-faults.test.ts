@@ -150,6 +150,22 @@ describe('a batch whose provider is not configured any more', () => {
   });
 });
 
+it('a batch whose files cannot be removed any more is closed when it is given up, with what it has', async () => {
+  const driver = driverThrough('openai', () => ({
+    findUploads: () => Promise.reject(Object.assign(new Error('no such key'), { status: 401 })),
+  }));
+  const [id = ''] = (await driver.submit('openai', requestsFor('openai', 2), now())).values();
+  for (let look = 0; look < 5; look += 1) {
+    await driver.advance(now());
+    pass(hourMs);
+  }
+  expect(await driver.find(id)).toMatchObject({ state: 'settled', lastError: 'http_401: no such key' });
+  await driver.resolve(id, { kind: 'give-up' }, { actor: 'ann', reason: 'the account is closed' }, now());
+  await finish(driverWithout());
+  expect(await driver.find(id)).toMatchObject({ state: 'closed' });
+  expect(endsOf(await outcomesOf(driver, [id]))).toEqual({ succeeded: 2 });
+});
+
 it('results that lack requests are read as often as ever after looks that failed', async () => {
   let looks = 0;
   const driver = driverThrough('openai', (api) => ({

@@ -186,7 +186,7 @@ export const resolveBatch = named(
      update millrace.provider_batches b set state = coalesce($2, case when b.file_id is null then 'planned' else 'uploaded' end),
        provider_id = coalesce($3, case when $2 = 'ended' then b.provider_id end), ending = $4, unresolved = null, last_error = null, attempts = 0,
        step_began_at = null, hindered_since = null, next_at = $5::timestamptz
-     where b.id = $1::uuid and (b.state = 'unresolved' or $2 = 'ended' and b.hindered_since is not null and b.state in ('creating', 'running', 'ended')) returning ${columns}),
+     where b.id = $1::uuid and (b.state = 'unresolved' or $2 = 'ended' and b.hindered_since is not null and b.state in ('creating', 'running', 'ended', 'settled')) returning ${columns}),
    audited as (${recordAction({
      id: '$6::uuid',
      actor: '$7::text',

@@ -289,8 +289,8 @@ export class ProviderBatchSteps {
   ): Promise<ProviderBatch> {
     const isWhole = (batch.findings?.requests.missing ?? 0) === 0;
     const isKnown = batch.fileId !== undefined || batch.providerId !== undefined;
-    // Nobody can be asked about files of what never came to its provider.
-    if (isWhole && (isKnown || !isAbsent)) {
+    // Nobody can be asked about files of what never came to its provider, or is to be asked about what was given up.
+    if (isWhole && (isKnown || !isAbsent) && batch.ending?.how !== 'given_up') {
       const uploads = await api.findUploads({ id: batch.id, beganAt: batch.plannedAt });
       const { ending, fileId } = batch;
       const ids = new Set([
