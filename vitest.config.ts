@@ -65,7 +65,7 @@ const unit = {
 /** One part of Millrace on real stores. */
 const stores = {
   name: 'stores',
-  budgetSeconds: 210,
+  budgetSeconds: 260,
   include: ['test/{contracts,examples,integration,properties,repository,support}/**/*.test.ts'],
   exclude: ownProcess,
   pool: 'forks',

@@ -27,7 +27,7 @@ import { depth } from '../support/test-depth.ts';
 
 const sizes = {
   small: { waiting: 10_000, others: 5000 },
-  large: { waiting: depth({ usual: 50_000, full: 100_000 }), others: 10_000 },
+  large: { waiting: depth({ usual: 30_000, full: 100_000 }), others: 10_000 },
 };
 
 const kinds = `(values ('ready', 'pending', null), ('later', 'pending', null), ('set aside', 'pending', 'order'),
