@@ -65,7 +65,6 @@ const notShared: Readonly<Record<string, string>> = {
   'ledger.record_budget_alerts': 'budgets and percents that the ledger gave',
   'ledger.release_heads': 'keys that the ledger gave',
   'ledger.set_budget': 'one operator, checked before',
-  'ledger.waste_answers': 'calls that the ledger gave, with the records about each',
   'provider-batches.plan-requests': 'one provider batch, whose requests were checked before',
   'provider-batches.record-outcomes': 'one provider batch, by places that the ledger gave',
 };
@@ -77,6 +76,7 @@ const notSharedIn: Readonly<Record<string, string>> = {
   'src/engine/ledger/invalid-output-ledger.ts': 'the two records about one call',
   'src/engine/ledger/reprice-ledger.ts': 'calls that the ledger gave, with prices of a checked book',
   'src/engine/ledger/stage-backlog.ts': 'counts by the names of registered stages',
+  'src/engine/ledger/unused-answers.ts': 'calls that the ledger gave, with the records about each',
 };
 
 const covered = new Set<string>();
