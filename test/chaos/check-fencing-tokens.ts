@@ -29,10 +29,12 @@ export function checkFencingTokens(evidence: Evidence): InvariantResult {
   for (const change of history) {
     if (change.to_state === 'leased') checkLease(check, change, hasClients);
     else if (change.from_state === 'leased' && hasClients) {
-      // Anybody may take back what its holder let run out.
+      // Anybody may take back what its holder let run out, and an operator ends what is not wanted any more.
       const hasRunOut = change.held_until_ms !== null && change.held_until_ms <= change.at_ms;
       check.expect(
-        change.client === `millrace ${change.held_by}` || (change.to_state === 'pending' && hasRunOut),
+        change.client === `millrace ${change.held_by}` ||
+          change.to_state === 'cancelled' ||
+          (change.to_state === 'pending' && hasRunOut),
         change.message_id,
         () => `${change.held_by} held it, but ${change.client} made it ${change.to_state}`,
       );

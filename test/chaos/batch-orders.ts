@@ -1,0 +1,141 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { batchId } from '../../src/capabilities/batches/batch.ts';
+import { BatchIntake } from '../../src/capabilities/batches/intake/batch-intake.ts';
+import {
+  createBatchSchema,
+  uploadQuerySchema,
+} from '../../src/capabilities/batches/intake/intake-requests.ts';
+import { BatchReports } from '../../src/capabilities/batches/report/batch-reports.ts';
+import { BatchFiles } from '../../src/capabilities/batches/run/batch-files.ts';
+import { BatchService } from '../../src/capabilities/batches/run/batch-service.ts';
+import type { Host } from '../../src/host/host.ts';
+import { AppError } from '../../src/kernel/app-error.ts';
+import { batchActor } from './batch-views.ts';
+import { linesOf, type PlannedBatch, plannedBatches, settingsOf, type Steering } from './batch-workload.ts';
+
+/* What a host process does with batches when the run asks for it: as a client and as an operator, each step as often as it is asked for. */
+
+export type BatchOrder =
+  /** Made, filled and started; answered when all of it is durable. */
+  | { readonly kind: 'batch_submit'; readonly batch: number }
+  | { readonly kind: 'batch_steer'; readonly batch: number; readonly what: Steering }
+  | { readonly kind: 'batch_output'; readonly batch: number }
+  | { readonly kind: 'batch_accounts'; readonly batch: number };
+
+/** What the API says of a batch, as far as it is compared. */
+export interface BatchAccount {
+  readonly state: string;
+  readonly items: Readonly<
+    Record<'total' | 'open' | 'succeeded' | 'failed' | 'expired' | 'cancelled' | 'skipped', number>
+  >;
+  readonly costUsd: string;
+  readonly unpriced: number;
+  readonly report: {
+    readonly isFinal: boolean;
+    readonly isComplete: boolean;
+    readonly items: Readonly<Record<string, number | string | undefined>>;
+    readonly totalUsd: string;
+    readonly wasteUsd: string;
+    readonly calls: number;
+    readonly unsettledCalls: number;
+    readonly estimatedCalls: number;
+    readonly openCalls: number;
+    readonly openUpperBoundUsd: string;
+  };
+}
+
+export interface BatchAnswers {
+  readonly batch_submit: true;
+  /** Not done: the batch was in no state in which it can be. */
+  readonly batch_steer: { readonly isDone: boolean; readonly why?: string };
+  readonly batch_output: string;
+  readonly batch_accounts: BatchAccount;
+}
+
+/** Whose batches: of which run, and on which host. */
+export interface BatchSite {
+  readonly host: Host;
+  readonly seed: number;
+  readonly messages: number;
+}
+
+const operator = { actor: batchActor };
+const reason = 'the plan says so';
+
+export async function carryOutBatch(
+  order: BatchOrder,
+  site: BatchSite,
+): Promise<BatchAnswers[BatchOrder['kind']]> {
+  const planned = plannedBatches(site.seed, site.messages)[order.batch];
+  if (planned === undefined) throw new Error(`The run has no batch ${order.batch}`);
+  const id = batchId(planned.origin.team, planned.name);
+  switch (order.kind) {
+    case 'batch_submit':
+      await submit(planned, site.host);
+      return true;
+    case 'batch_steer':
+      return await steer(id, order.what, site.host);
+    case 'batch_output': {
+      const { stream } = await site.host.service(BatchFiles).output(id, {}, { isPartial: false });
+      return await text(stream);
+    }
+    case 'batch_accounts':
+      return await accountOf(id, site.host);
+  }
+}
+
+async function submit(planned: PlannedBatch, host: Host): Promise<void> {
+  const intake = host.service(BatchIntake);
+  const { team, customer, feature } = planned.origin;
+  const request = createBatchSchema.parse({
+    name: planned.name,
+    team,
+    customer,
+    feature,
+    pipeline: 'letters',
+    settings: settingsOf(planned),
+  });
+  const { batch } = await intake.create(request, operator);
+  if (batch.uploadState !== 'complete') {
+    const query = uploadQuerySchema.parse({});
+    const bytes = Readable.from([Buffer.from(linesOf(planned))]);
+    await intake.upload(batch.id, { format: 'jsonl', encoding: 'identity', query, bytes }, {});
+  }
+  await intake.start(batch.id, reason, operator);
+}
+
+async function steer(id: string, what: Steering, host: Host): Promise<BatchAnswers['batch_steer']> {
+  const service = host.service(BatchService);
+  try {
+    await service[what](id, reason, operator);
+    return { isDone: true };
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'MILLRACE_BATCH_STATE') throw error;
+    return { isDone: false, why: error.message };
+  }
+}
+
+async function accountOf(id: string, host: Host): Promise<BatchAccount> {
+  const { state, items, costUsd, unpriced } = await host.service(BatchService).show(id, {});
+  const report = await host.service(BatchReports).read({ kind: 'id', id }, {});
+  const { isFinal, isComplete, cost } = report;
+  return {
+    state,
+    items,
+    costUsd,
+    unpriced,
+    report: {
+      isFinal,
+      isComplete,
+      items: report.items,
+      totalUsd: cost.totalUsd,
+      wasteUsd: cost.wasteUsd,
+      calls: cost.calls,
+      unsettledCalls: cost.unsettledCalls,
+      estimatedCalls: cost.estimatedCalls,
+      openCalls: cost.openCalls,
+      openUpperBoundUsd: cost.openUpperBoundUsd,
+    },
+  };
+}
