@@ -78,7 +78,7 @@ export interface ExpectedItem {
 }
 
 export interface ExpectedAnswer {
-  /** What a handler can have seen: U+0000 in an answer is replaced. */
+  /** What a handler can have seen: what the provider says, or that with U+0000 in it. */
   readonly texts: readonly string[];
   /** At the full price. */
   readonly costUsd: string;

@@ -72,7 +72,7 @@ async function ask({ id, ...question }: Asked): Promise<string> {
 
 /** An answer as a handler is given it, also where the provider put U+0000 into it. */
 function seenTexts(text: string, isOdd: boolean): readonly string[] {
-  return isOdd ? [text, `${text.slice(0, 10)}\ufffd${text.slice(10)}`] : [text];
+  return isOdd ? [text, `${text.slice(0, 10)}\u0000${text.slice(10)}`] : [text];
 }
 
 async function withEach<Item>(items: readonly Item[], act: (item: Item) => Promise<void>): Promise<void> {

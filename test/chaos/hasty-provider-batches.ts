@@ -10,6 +10,8 @@ const leaseMs = 20_000;
 /** The driver's quiet time, and what is left of it. */
 const quietMs = 15 * 60_000;
 const leftMs = 15_000;
+/** Between two looks: what an embedded host wrote while its clock was an hour ahead would be due in an hour. */
+const longestWaitMs = 10_000;
 
 /** Where statements are given the length of a lease, and the beginning of a step. */
 const leasesAt: Readonly<Record<string, number>> = {
@@ -18,7 +20,8 @@ const leasesAt: Readonly<Record<string, number>> = {
   'provider-batches.begin-settling': 2,
   'provider-batches.move': 5,
 };
-const beginningAt = { statement: 'provider-batches.move', place: 6 } as const;
+/** Where the statement that moves a batch on is given when the batch is due, and when its step began. */
+const move = { statement: 'provider-batches.move', dueAt: 4, beganAt: 6 } as const;
 
 /** The database in which providers' batches wait for seconds where they would for minutes. */
 export function withHastyProviderBatches(database: SqlDatabase): SqlDatabase {
@@ -36,13 +39,15 @@ function hastened(
   if (leaseAt === undefined || parameters === undefined) return parameters;
   return parameters.map((value, at) => {
     if (at === leaseAt && typeof value === 'number') return Math.min(value, leaseMs);
-    if (statement !== beginningAt.statement || at !== beginningAt.place) return value;
-    return value instanceof Date ? earlier(value) : value;
+    if (statement !== move.statement || !(value instanceof Date)) return value;
+    if (at === move.dueAt) return new Date(Math.min(value.getTime(), Date.now() + longestWaitMs));
+    return at === move.beganAt ? earlier(value) : value;
   });
 }
 
-/** A beginning that was moved already stays where it is. */
+/** A beginning that was moved already stays where it is. The clock that it was read from may be an hour ahead. */
 function earlier(beganAt: Date): Date {
-  const isMoved = Date.now() - beganAt.getTime() > quietMs / 2;
-  return isMoved ? beganAt : new Date(beganAt.getTime() - quietMs + leftMs);
+  const nowMs = Date.now();
+  if (nowMs - beganAt.getTime() > quietMs / 2) return beganAt;
+  return new Date(Math.min(nowMs, beganAt.getTime()) - quietMs + leftMs);
 }
