@@ -88,7 +88,7 @@ export class BatchCourse {
 
   /** Resolves when nothing is being asked. */
   async settled(): Promise<void> {
-    await Promise.all(this.#courses.map(({ acting }) => acting));
+    await Promise.all(this.#courses.flatMap(({ acting }) => acting ?? []));
   }
 
   /** What is said of each batch now, with its output twice. */

@@ -86,13 +86,15 @@ const itemShare = 0.2;
 const leastItems = 4;
 const words = ['parcel', 'tariff', 'signature', 'meter', 'refund', 'complaint', 'notice', 'address'] as const;
 const teams = ['support', 'sales', 'research'] as const;
-const chunkItems = 5;
+/** Two of them at a time: a chunk in the providers' batches waits for these, however many items it has. */
+const chunks = 4;
+const mostChunkItems = 500;
 
 /** As it is asked for when the batch is made. */
-export function settingsOf({ mode }: PlannedBatch): object {
+export function settingsOf({ mode, items }: PlannedBatch): object {
   return {
     mode,
-    chunk: { items: chunkItems, inFlight: 2 },
+    chunk: { items: Math.min(mostChunkItems, Math.ceil(items.length / chunks)), inFlight: chunks / 2 },
     retry: { chunks: 10, backoffSeconds: 1 },
     tripwire: { share: 100 },
     success: { threshold: successThreshold },
@@ -142,7 +144,7 @@ function plannedBatch(seed: number, index: number, size: number): PlannedBatch {
     mode,
     origin,
     items,
-    atShare: 0.02 + index * 0.08,
+    atShare: 0.02 + index * 0.04,
     steps: stepsOf(random, index),
   };
 }
