@@ -9,6 +9,7 @@ import type { FaultPoints } from './fault-points.ts';
 import type { SettableClock } from '../support/settable-clock.ts';
 import type { Release } from './handlers.ts';
 import { type Answers, noProgress, type Order, type OrderedPause, type Progress } from './orders.ts';
+import { putOffCalls } from './put-off-calls.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { Blocks } from '../../src/engine/ledger/blocks.ts';
 import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
@@ -142,7 +143,7 @@ const progress = {
      ((select count(*) from millrace.outbox) + (select count(*) from millrace.export_batches where exported_at is null))::int as unexported,
      greatest(0, (select max(extract(epoch from available_at - clock_timestamp()) * 1000) from millrace.messages
        where state = 'pending' and parked_for is null and expired_leases > 0))::float8 as "dueInMs",
-     (select count(*) from millrace.deferred_calls)::int
+     ${putOffCalls}
        + (select count(*) from millrace.provider_batches where state not in ('closed', 'unresolved'))::int as "putOff",
      (select coalesce(json_agg(json_build_object('name', b.name, 'state', b.state, 'items', b.items,
         'ended', b.succeeded + b.failed + b.expired + b.cancelled + b.skipped, 'endedAt', b.ended_at)), '[]')

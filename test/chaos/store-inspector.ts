@@ -8,6 +8,7 @@ import { rollupTotals } from '../support/spend-rollups.ts';
 import { type ChaosSettings, configurationOf } from './chaos-settings.ts';
 import type * as evidence from './evidence.ts';
 import { digestOfOdd } from './odd-input.ts';
+import { putOffCalls } from './put-off-calls.ts';
 
 /*
  * Opens the stores of a run when no host does any more, and writes down all that they hold. A process of its own,
@@ -77,7 +78,7 @@ const providerBatchesSql = `select id, account, state, provider_id, requests fro
 const providerRequestsSql = `select r.batch_id, r.place, r.request_id, o.outcome from millrace.provider_batch_requests r
   left join millrace.provider_batch_results o on o.batch_id = r.batch_id and o.place = r.place order by r.batch_id, r.place`;
 
-const putOffSql = `select count(*)::int as calls from millrace.deferred_calls`;
+const putOffSql = `select ${putOffCalls} as calls`;
 
 async function readBatches(database: SqlDatabase): Promise<evidence.StoreEvidence['batches']> {
   const [putOff = { calls: 0 }] = await rowsOf<{ calls: number }>(database, 'put_off', putOffSql);
