@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { BatchAccount } from './batch-orders.ts';
 import { batchActor } from './batch-views.ts';
+import { checkFencingTokens } from './check-fencing-tokens.ts';
 import type { Evidence } from './evidence.ts';
 import { checkInvariants } from './invariants.ts';
 import { batched, batches, online, soundBatches } from './sound-batches.ts';
-import { call } from './sound-run.ts';
+import { call, sound } from './sound-run.ts';
 
 /* The invariants of batches over the evidence of two small ones, and over the same with one thing out of order. */
 
@@ -243,6 +244,20 @@ describe('the invariants of batches', () => {
     expect(brokenIn(withReport({}, { costUsd: '1' }))).toEqual(['I18']);
     expect(brokenIn(withReport({}, { state: 'running' }))).toEqual(['I18']);
     expect(brokenIn(withItem(online, { cost_usd: '1' }))).toEqual(['I18']);
+  });
+
+  it('know that what is cancelled has a token that nobody held (I5)', () => {
+    const cancelled = (deliveries: number): Evidence => ({
+      ...sound,
+      messages: sound.messages.map((one) =>
+        one.id === 'section' ? { ...one, state: 'cancelled', fencing_token: 3 } : one,
+      ),
+      outcomes: sound.outcomes.map((one) =>
+        one.message_id === 'section' ? { ...one, outcome: 'cancelled', deliveries } : one,
+      ),
+    });
+    expect(checkFencingTokens(cancelled(2)).violations).toEqual([]);
+    expect(checkFencingTokens(cancelled(3)).violations).toHaveLength(1);
   });
 
   it('leave out what an operator let live again by himself', () => {
