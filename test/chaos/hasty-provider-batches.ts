@@ -37,12 +37,19 @@ function hastened(
 ): readonly unknown[] | undefined {
   const leaseAt = leasesAt[statement];
   if (leaseAt === undefined || parameters === undefined) return parameters;
+  const isMove = statement === move.statement;
+  if (!isLength(parameters[leaseAt]) || (isMove && !(parameters[move.dueAt] instanceof Date)))
+    throw new Error(`${statement} is no longer given what it was`);
   return parameters.map((value, at) => {
     if (at === leaseAt && typeof value === 'number') return Math.min(value, leaseMs);
-    if (statement !== move.statement || !(value instanceof Date)) return value;
+    if (!isMove || !(value instanceof Date)) return value;
     if (at === move.dueAt) return new Date(Math.min(value.getTime(), Date.now() + longestWaitMs));
     return at === move.beganAt ? earlier(value) : value;
   });
+}
+
+function isLength(value: unknown): boolean {
+  return value === null || typeof value === 'number';
 }
 
 /** A beginning that was moved already stays where it is. The clock that it was read from may be an hour ahead. */
