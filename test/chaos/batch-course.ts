@@ -1,24 +1,9 @@
-import type { BatchAccount } from './batch-orders.ts';
+import type { BatchReading, Steered } from './batch-evidence.ts';
 import { type PlannedBatch, plannedBatches, type Steering, type SteeringStep } from './batch-workload.ts';
 import type { HostProcess } from './host-process.ts';
 import type { BatchProgress, Progress } from './orders.ts';
 
 /* The batches of a run from outside: sent when their time has come, steered as planned, and read when they are over. */
-
-/** What an operator wanted of a batch, and whether it was in a state for it. */
-export interface Steered {
-  readonly batch: number;
-  readonly what: Steering;
-  readonly isDone: boolean;
-}
-
-/** What was said of a batch when everything was settled. */
-export interface BatchReading {
-  readonly batch: number;
-  readonly account: BatchAccount;
-  /** Its output, as often as it was read at the end; the first one right after that end where there was time for it. */
-  readonly outputs: readonly string[];
-}
 
 const over: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled', 'expired']);
 

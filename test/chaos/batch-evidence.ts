@@ -1,4 +1,5 @@
-import type { BatchReading, Steered } from './batch-course.ts';
+import type { BatchAccount } from './batch-answers.ts';
+import type { Steering } from './batch-workload.ts';
 
 /* What the batches of a run left behind: in the ledger, in the suite's own history, and at the providers. */
 
@@ -62,6 +63,21 @@ export interface BatchStoreEvidence {
   readonly providerRequests: readonly ProviderRequestRow[];
   /** Calls that are put off still. */
   readonly putOff: number;
+}
+
+/** What an operator wanted of a batch, and whether it was in a state for it. */
+export interface Steered {
+  readonly batch: number;
+  readonly what: Steering;
+  readonly isDone: boolean;
+}
+
+/** What was said of a batch when everything was settled. */
+export interface BatchReading {
+  readonly batch: number;
+  readonly account: BatchAccount;
+  /** Its output, as often as it was read at the end; the first one right after that end where there was time for it. */
+  readonly outputs: readonly string[];
 }
 
 /** A batch as the provider has it: of the simulator's own book. */

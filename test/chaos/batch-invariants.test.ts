@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { BatchAccount } from './batch-orders.ts';
-import { batchActor } from './batch-views.ts';
+import type { BatchAccount } from './batch-answers.ts';
+import { batchActor } from './batch-workload.ts';
 import { checkFencingTokens } from './check-fencing-tokens.ts';
 import type { Evidence } from './evidence.ts';
 import { checkInvariants } from './invariants.ts';

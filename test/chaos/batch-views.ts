@@ -1,7 +1,12 @@
 import type { BillEntry } from '../../src/simulator/bill.ts';
-import type { BatchReading } from './batch-course.ts';
-import type { BatchRow, BatchRunEvidence, ExpectedItem, ItemRow } from './batch-evidence.ts';
-import { type PlannedBatch, type PlannedItem, plannedBatches, type Steering } from './batch-workload.ts';
+import type { BatchReading, BatchRow, BatchRunEvidence, ExpectedItem, ItemRow } from './batch-evidence.ts';
+import {
+  batchActor,
+  type PlannedBatch,
+  type PlannedItem,
+  plannedBatches,
+  type Steering,
+} from './batch-workload.ts';
 import type { CallEvidence, Evidence, MessageEvidence } from './evidence.ts';
 import { groupedBy, InvariantCheck, type InvariantResult } from './invariant-check.ts';
 
@@ -35,9 +40,6 @@ export interface BatchEvidenceViews {
   readonly batches: readonly BatchView[];
   readonly billsOf: ReadonlyMap<string, readonly BillEntry[]>;
 }
-
-/** Who has batches run; dead letters that anybody else lets live again are touched by an operator. */
-export const batchActor = 'chaos-batches';
 
 /** An invariant about batches, which a run without any leaves unchecked. */
 export function checkedBatches(

@@ -79,6 +79,9 @@ export interface PlannedBatch {
   readonly steps: readonly SteeringStep[];
 }
 
+/** Who has batches run; dead letters that anybody else lets live again are touched by an operator. */
+export const batchActor = 'chaos-batches';
+
 /** Percent of a batch's items that have to succeed. */
 export const successThreshold = 50;
 /** Of all messages that are admitted, so many items are sent beside them. */

@@ -1,6 +1,6 @@
 import { formatUsd, sumUsd, type Usd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import type { BillEntry } from '../../src/simulator/bill.ts';
-import type { BatchAccount } from './batch-orders.ts';
+import type { BatchAccount } from './batch-answers.ts';
 import { type BatchEvidenceViews, type BatchView, checkedBatches } from './batch-views.ts';
 import type { CallEvidence, Evidence } from './evidence.ts';
 import type { InvariantCheck, InvariantResult } from './invariant-check.ts';

@@ -1,4 +1,4 @@
-import type { BatchAnswers, BatchOrder } from './batch-orders.ts';
+import type { BatchAnswers, BatchOrder } from './batch-answers.ts';
 import type { FaultPoint } from './fault-points.ts';
 
 /* What the run says to its host processes, over the channel that a forked process has, and what they answer. */

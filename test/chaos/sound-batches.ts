@@ -1,5 +1,5 @@
 import { sumUsd, formatUsd, usd } from '../../src/kernel/money.ts';
-import type { BatchAccount } from './batch-orders.ts';
+import type { BatchAccount } from './batch-answers.ts';
 import type { ExpectedItem, ItemRow } from './batch-evidence.ts';
 import { originOfItem, type PlannedBatch, type PlannedItem, plannedBatches } from './batch-workload.ts';
 import type { CallEvidence, Evidence, MessageEvidence } from './evidence.ts';

@@ -260,34 +260,6 @@ describe('retries', () => {
   });
 });
 
-describe('answers to another attempt', () => {
-  const answers = async (answersByAttempt: boolean): Promise<readonly string[]> => {
-    await simulator.close();
-    simulator = await startSimulator({ seed: 7, latency: { medianMs: 0 }, answersByAttempt });
-    const body = JSON.stringify({
-      model: 'gpt-4o-mini',
-      messages: [{ role: 'user', content: 'Twice the same' }],
-    });
-    const ask = async (attempt: string): Promise<string> => {
-      const response = await fetch(`${simulator.url}/openai/v1/chat/completions`, {
-        method: 'POST',
-        headers: { ...headers, 'x-millrace-attempt': attempt },
-        body,
-      });
-      const { choices } = (await response.json()) as { choices: { message: { content: string } }[] };
-      return choices[0]?.message.content ?? '';
-    };
-    return [await ask('1'), await ask('2')];
-  };
-
-  it('are other words, or the same where that is asked for', async () => {
-    expect(new Set(await answers(true)).size).toBe(2);
-    const [first = '', second] = await answers(false);
-    expect(first).not.toBe('');
-    expect(second).toBe(first);
-  });
-});
-
 describe('limits, keys and bad requests', () => {
   const restart = async (options: Parameters<typeof startSimulator>[0]): Promise<void> => {
     await simulator.close();
