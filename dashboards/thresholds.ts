@@ -71,6 +71,9 @@ export const thresholds = {
     /** Chunks that were given up on. */
     failedChunks: 1,
     unresolvedForMinutes: 5,
+    /** The steps of a batch at a provider have failed one after another for so long. */
+    hinderedSeconds: 900,
+    hinderedForMinutes: 5,
     /** Providers promise a day. */
     providerBatchAgeSeconds: 86_400,
   },

@@ -20,7 +20,13 @@ export function installationWith(configuration: Configuration): Installation<Con
     settings: configuration,
     withLedger: (work) =>
       withExistingLedger(configuration, (database, access) =>
-        work({ ...more, database, clock: access.clock, notifications: () => access.notifications() }),
+        work({
+          ...more,
+          database,
+          clock: access.clock,
+          isAlone: access.isAlone,
+          notifications: () => access.notifications(),
+        }),
       ),
     withStores: (work) => withExistingStores(configuration, (stores) => work({ ...more, ...stores })),
   };

@@ -55,6 +55,11 @@ export class OperatorAccess {
     }
   }
 
+  /** Whether this process keeps an embedded ledger for itself: no host runs on it, and none can until this access is closed. */
+  get isAlone(): boolean {
+    return this.#configuration.ledger.url === undefined && !this.isBesideHost;
+  }
+
   /** The ledger's time: what a command writes or asks for goes by it, whatever this machine's clock shows. */
   get clock(): Clock {
     return this.#clock;

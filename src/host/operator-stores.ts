@@ -17,6 +17,8 @@ export interface OperatorStores {
   readonly columns: ColumnStore;
   /** The ledger's time. */
   readonly clock: Clock;
+  /** Whether the embedded ledger is this process's alone. */
+  readonly isAlone: boolean;
   /** The queues; undefined where none runs. */
   readonly notifications: () => Promise<StageNotifications | undefined>;
 }
@@ -37,6 +39,7 @@ export function withOperatorStores<Result>(
       database: access.database,
       columns: await access.columns(),
       clock: access.clock,
+      isAlone: access.isAlone,
       notifications: () => access.notifications(),
     }),
   );

@@ -37,12 +37,15 @@ export const savingsShape = {
     .describe('By the tier.'),
   unvalued: z
     .object({
-      calls: z.int(),
-      cachedTokens: tokensSchema,
+      calls: z.int().describe('Those whose price the present price book no longer names.'),
+      cachedTokens: tokensSchema.describe('Their tokens that were read from a cache.'),
+      unpricedCalls: z.int().describe('Those for which no price was known.'),
+      openCalls: z
+        .int()
+        .describe('Those that are under way or of unknown outcome: what they cost is not known yet.'),
+      freeCalls: z.int().describe('Those that cost nothing: refused, expired or taken back before any work.'),
     })
-    .describe(
-      'Calls in another tier or with cached tokens whose price the present price book no longer names: they are in no saving.',
-    ),
+    .describe('Calls in another tier or with cached tokens that are in no saving, by why.'),
 };
 
 /** Who caused the work. */

@@ -1,6 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { z } from 'zod';
-import { AppError, type Fault } from '../kernel/app-error.ts';
+import { AppError } from '../kernel/app-error.ts';
+import { cut, type Fault } from '../kernel/fault.ts';
 import type { DeclaredError } from '../kernel/declared-errors.ts';
 import { type ErrorCode, errorCodes } from '../kernel/error-codes.ts';
 import { removeSecrets } from '../telemetry/known-secrets.ts';
@@ -33,6 +34,10 @@ export interface DescribedProblem {
 }
 
 const unavailableRetrySeconds = 5;
+/** Of a document's texts that repeat what was sent. */
+const maxTextCharacters = 5000;
+/** Of all faults in a document. */
+const maxFaultBytes = 262_144;
 
 /** The problem document of any error. `path` is the request's, without its query. */
 export function describeProblem(error: unknown, path: string): DescribedProblem {
@@ -96,13 +101,30 @@ function build(entry: DeclaredError, path: string, particulars: Particulars): Pr
     type: `urn:millrace:error:${code}`,
     title: entry.what,
     status,
-    ...(detail === undefined ? {} : { detail: removeSecrets(detail) }),
-    instance: removeSecrets(path),
+    ...(detail === undefined ? {} : { detail: cut(removeSecrets(detail), maxTextCharacters) }),
+    instance: cut(removeSecrets(path), maxTextCharacters),
     code,
     todo: entry.todo,
     retryable,
-    ...(faults === undefined ? {} : { faults: faults.map(withoutSecrets) }),
+    ...(faults === undefined ? {} : { faults: shownFaults(faults) }),
   };
+}
+
+/** As many faults as a document has room for; the last one says how many there are besides. */
+function shownFaults(faults: readonly Fault[]): Fault[] {
+  const shown: Fault[] = [];
+  let bytes = 0;
+  for (const fault of faults) {
+    const one = withoutSecrets(fault);
+    bytes += Buffer.byteLength(JSON.stringify(one));
+    if (bytes > maxFaultBytes) {
+      const left = faults.length - shown.length;
+      shown.push({ field: 'faults', problem: `There are ${left} more, which are not shown.` });
+      break;
+    }
+    shown.push(one);
+  }
+  return shown;
 }
 
 function withoutSecrets({ field, problem }: Fault): Fault {

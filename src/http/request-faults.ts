@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { AppError, type Fault } from '../kernel/app-error.ts';
+import { AppError } from '../kernel/app-error.ts';
+import { type Fault, fieldOf, toldFaults } from '../kernel/fault.ts';
 
 /** A request's value as the schema reads it. Throws MILLRACE_REQUEST_INVALID with every fault. */
 export function parseRequest<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
@@ -10,15 +11,16 @@ export function parseRequest<Schema extends z.ZodType>(schema: Schema, value: un
 
 /** The refusal of a request with its faults, each named in the text too. */
 export function invalidRequest(faults: readonly Fault[]): AppError {
-  const text = faults.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
-  return new AppError('MILLRACE_REQUEST_INVALID', `The request is not valid: ${text}`, { faults });
+  return new AppError('MILLRACE_REQUEST_INVALID', `The request is not valid: ${toldFaults(faults)}`, {
+    faults,
+  });
 }
 
 function faultsOf(issue: z.core.$ZodIssue): readonly Fault[] {
-  const field = issue.path.map(String).join('.') || 'request';
+  const field = fieldOf(issue.path) || 'request';
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
-      field: [...issue.path.map(String), key].join('.'),
+      field: fieldOf([...issue.path, key]),
       problem: 'is not known',
     }));
   }

@@ -1,11 +1,8 @@
 import type { DeclaredError, ErrorCodeName } from './declared-errors.ts';
 import { type ErrorCode, errorCodes } from './error-codes.ts';
+import { boundedFaults, type Fault } from './fault.ts';
 
-/** A structured fault inside a larger error: which field, and what is wrong with it. */
-export interface Fault {
-  readonly field: string;
-  readonly problem: string;
-}
+export type { Fault } from './fault.ts';
 
 export interface AppErrorOptions {
   readonly cause?: unknown;
@@ -33,7 +30,7 @@ export class AppError extends Error {
     this.#declared = typeof kind === 'string' ? { code: kind, ...errorCodes[kind] } : kind;
     this.code = this.#declared.code;
     this.retryable = options.retryable ?? this.#declared.retryable;
-    this.faults = options.faults ?? [];
+    this.faults = boundedFaults(options.faults ?? []);
     this.retryAfterMs = options.retryAfterMs;
   }
 

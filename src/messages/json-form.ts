@@ -1,4 +1,4 @@
-import type { Fault } from '../kernel/app-error.ts';
+import { type Fault, fieldOf } from '../kernel/fault.ts';
 
 /*
  * Data is stored as JSON, and consumers read it from there: what JSON does not carry must be refused at admission,
@@ -14,7 +14,6 @@ export type JsonForm =
 const defaultMaxDepth = 128;
 
 const maxFaults = 20;
-const maxPathCharacters = 200;
 
 interface Walk {
   readonly maxDepth: number;
@@ -117,7 +116,6 @@ function visitAt(place: string | number, value: unknown, walk: Walk): void {
 }
 
 function refuse(walk: Walk, problem: string, member?: string): void {
-  const path = [...walk.path, ...(member === undefined ? [] : [member])].join('.');
-  const field = path.length > maxPathCharacters ? `${path.slice(0, maxPathCharacters)}…` : path;
+  const field = fieldOf([...walk.path, ...(member === undefined ? [] : [member])]);
   walk.faults.push({ field: field.toWellFormed(), problem });
 }

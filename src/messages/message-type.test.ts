@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
+import type { AppError } from '../kernel/app-error.ts';
 import { defineMessage } from './message-type.ts';
 
 const Fetched = defineMessage('document.fetched')
@@ -29,6 +30,19 @@ describe('message types', () => {
           message: `Message type "document.fetched" version ${version} is not accepted here; accepted: 1, 2`,
         }),
       );
+    }
+  });
+
+  it('tell faults that are no longer than they may be, however long the names in the data are', () => {
+    const Counts = defineMessage('counts').version(1, z.record(z.string(), z.array(z.number())));
+    const data = { ['k'.repeat(200_000)]: Array.from({ length: 5000 }, () => 'no number') };
+    try {
+      Counts.v1.validate(data);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'MILLRACE_MESSAGE_INVALID' });
+      expect(JSON.stringify((error as AppError).faults).length).toBeLessThan(500_000);
+      expect((error as AppError).message.length).toBeLessThan(5000);
     }
   });
 

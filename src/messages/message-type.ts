@@ -1,4 +1,5 @@
-import { AppError, type Fault } from '../kernel/app-error.ts';
+import { AppError } from '../kernel/app-error.ts';
+import { type Fault, fieldOf, maxFaults, toldFaults } from '../kernel/fault.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { jsonForm } from './json-form.ts';
 import type { InputOf, OutputOf, StandardIssue, StandardSchema } from './standard-schema.ts';
@@ -152,7 +153,7 @@ function validate(typeName: string, version: number, schema: StandardSchema, dat
     `the schema of ${typeName} version ${version} validates without waiting`,
   );
   if (result.issues === undefined) return result.value;
-  const faults = result.issues.map((issue) => faultOf(issue));
+  const faults = result.issues.slice(0, maxFaults).map((issue) => faultOf(issue));
   throw invalidData(`The data of "${typeName}" version ${version} is not valid`, faults);
 }
 
@@ -167,11 +168,10 @@ export function storedForm(typeName: string, data: unknown, maxDepth?: number): 
 }
 
 function invalidData(what: string, faults: readonly Fault[]): AppError {
-  const told = faults.map((fault) => `${fault.field}: ${fault.problem}`).join('; ');
-  return new AppError('MILLRACE_MESSAGE_INVALID', `${what}: ${told}`, { faults });
+  return new AppError('MILLRACE_MESSAGE_INVALID', `${what}: ${toldFaults(faults)}`, { faults });
 }
 
 function faultOf(issue: StandardIssue): Fault {
-  const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part));
-  return { field: ['data', ...path].join('.'), problem: issue.message };
+  const path = (issue.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
+  return { field: fieldOf(['data', ...path]), problem: issue.message };
 }

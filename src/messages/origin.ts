@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { AppError, type Fault } from '../kernel/app-error.ts';
+import { AppError } from '../kernel/app-error.ts';
+import { type Fault, fieldOf, toldFaults } from '../kernel/fault.ts';
 import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
 
 /*
@@ -61,14 +62,12 @@ export function parseOrigin(value: unknown): Origin {
   const parsed = originSchema.safeParse(value);
   if (!parsed.success) {
     const faults: Fault[] = parsed.error.issues.map((issue) => ({
-      field: ['origin', ...issue.path.map(String)].join('.'),
+      field: fieldOf(['origin', ...issue.path]),
       problem: issue.message,
     }));
-    throw new AppError(
-      'MILLRACE_ORIGIN_INVALID',
-      `The origin is not valid: ${faults.map((fault) => `${fault.field}: ${fault.problem}`).join('; ')}`,
-      { faults },
-    );
+    throw new AppError('MILLRACE_ORIGIN_INVALID', `The origin is not valid: ${toldFaults(faults)}`, {
+      faults,
+    });
   }
   const { team, customer, feature, batch, labels } = parsed.data;
   return {

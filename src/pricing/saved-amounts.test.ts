@@ -4,6 +4,7 @@ import { formatUsd, type Usd, zeroUsd } from '../kernel/money.ts';
 import { packagedPriceBook } from './packaged-price-book.ts';
 import type { PriceQuestion } from './price.ts';
 import { countTokens, inputTokenClasses, type TokenCounts } from './token-classes.ts';
+import { savedIn } from './savings.ts';
 import { findPriceOf, type PricedSums, savedByCaching, savedByTier } from './saved-amounts.ts';
 
 const book = packagedPriceBook();
@@ -29,6 +30,8 @@ function sumsOf(question: PriceQuestion, tokens: TokenCounts): PricedSums {
     at,
     inputTokens: countTokens(tokens, inputTokenClasses),
     calls: 1,
+    freeCalls: 0,
+    openCalls: 0,
     tokens: Object.fromEntries(Object.entries(tokens).map(([name, count]) => [name, BigInt(count)])),
     costUsd: pricing.cost.byClass,
   };
@@ -91,5 +94,31 @@ describe('what was saved', () => {
     ).toBeDefined();
     expect(findPriceOf({ ...sums, priceReference: 'another list' }, find)).toBeUndefined();
     expect(findPriceOf({ ...sums, model: 'gpt-5' }, find)).toBeUndefined();
+  });
+
+  it('is told of no call that cost nothing, is open or has no price, and each is counted as what it is', () => {
+    const batch = sumsOf(
+      { provider: 'openai', model: 'gpt-5-mini', at, tier: 'default', batch: true },
+      { text_output: 1 },
+    );
+    const without = { ...batch, priceReference: '', calls: 9, freeCalls: 2, openCalls: 3 };
+    expect(savedIn([batch, without], find)).toMatchObject({
+      tiers: [{ tier: 'batch', calls: 1 }],
+      unvalued: { calls: 0, unpricedCalls: 4, openCalls: 3, freeCalls: 2 },
+    });
+    const gone = { ...without, priceReference: 'another list', tokens: { cache_read: 7n } };
+    expect(savedIn([gone], find).unvalued).toEqual({
+      calls: 4,
+      cachedTokens: '7',
+      unpricedCalls: 0,
+      openCalls: 3,
+      freeCalls: 2,
+    });
+    const standard = { ...without, isBatch: false, tokens: {} };
+    expect(savedIn([standard], find).unvalued).toMatchObject({
+      unpricedCalls: 0,
+      openCalls: 0,
+      freeCalls: 0,
+    });
   });
 });

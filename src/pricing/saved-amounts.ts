@@ -28,6 +28,10 @@ export interface PricedSums extends PricedKey {
   /** The input of a call in the band. */
   readonly inputTokens: number;
   readonly calls: number;
+  /** Of these, those that are known to have cost nothing. */
+  readonly freeCalls: number;
+  /** Of these, those that are under way or of unknown outcome. */
+  readonly openCalls: number;
   readonly tokens: Readonly<Partial<Record<TokenClass, bigint>>>;
   readonly costUsd: Readonly<Partial<Record<TokenClass, Usd>>>;
 }

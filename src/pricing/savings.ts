@@ -28,8 +28,35 @@ export interface Savings {
     readonly standardUsd: string;
     readonly savedUsd: string;
   }[];
-  /** Calls in another tier or with cached tokens whose price is no longer known: they are in no saving. */
-  readonly unvalued: { readonly calls: number; readonly cachedTokens: string };
+  readonly unvalued: Unvalued;
+}
+
+/** Calls in another tier or with cached tokens that are in no saving, by why. */
+export interface Unvalued {
+  /** Those whose price is no longer known, and their tokens that were read from a cache. */
+  readonly calls: number;
+  readonly cachedTokens: string;
+  /** Those for which no price was known. */
+  readonly unpricedCalls: number;
+  /** Those that are under way or of unknown outcome: what they cost is not known yet. */
+  readonly openCalls: number;
+  /** Those that cost nothing. */
+  readonly freeCalls: number;
+}
+
+/** Why calls are in no saving, for people: how many, and which. */
+export function unvaluedParts({
+  calls,
+  unpricedCalls,
+  openCalls,
+  freeCalls,
+}: Unvalued): readonly { readonly calls: number; readonly which: string }[] {
+  return [
+    { calls, which: 'with a price that the price book no longer names' },
+    { calls: unpricedCalls, which: 'without a price' },
+    { calls: openCalls, which: 'under way or of unknown outcome' },
+    { calls: freeCalls, which: 'that cost nothing' },
+  ].filter((part) => part.calls !== 0);
 }
 
 /** What caching and other tiers than the standard one saved over all sums, in the prices that `findPrice` still knows. */
@@ -40,6 +67,9 @@ export function savedIn(all: readonly PricedSums[], findPrice: FindPrice): Savin
   let writeSurchargeUsd = zeroUsd;
   const ofTiers: SavedByTier[] = [];
   let unvaluedCalls = 0;
+  let unpricedCalls = 0;
+  let openCalls = 0;
+  let freeCalls = 0;
   let unvaluedTokens = 0n;
   for (const sums of all) {
     const isCached = cacheClasses.some((name) => tokensOf(sums, name) !== 0n);
@@ -53,10 +83,14 @@ export function savedIn(all: readonly PricedSums[], findPrice: FindPrice): Savin
       paidUsd = paidUsd.plus(caching.paidUsd);
       uncachedUsd = uncachedUsd.plus(caching.uncachedUsd);
       writeSurchargeUsd = writeSurchargeUsd.plus(caching.writeSurchargeUsd);
-    } else if (isCached) unvaluedTokens += tokensOf(sums, 'cache_read');
+    } else if (isCached && sums.priceReference !== '') unvaluedTokens += tokensOf(sums, 'cache_read');
     if (tier !== undefined) ofTiers.push(tier);
-    if ((isCached && caching === undefined) || (isOtherTier && tier === undefined))
-      unvaluedCalls += sums.calls;
+    if (isCached === (caching !== undefined) && isOtherTier === (tier !== undefined)) continue;
+    openCalls += sums.openCalls;
+    freeCalls += sums.freeCalls;
+    const billed = sums.calls - sums.openCalls - sums.freeCalls;
+    if (sums.priceReference === '') unpricedCalls += billed;
+    else unvaluedCalls += billed;
   }
   const savedUsd = uncachedUsd.minus(paidUsd).minus(writeSurchargeUsd);
   return {
@@ -80,6 +114,12 @@ export function savedIn(all: readonly PricedSums[], findPrice: FindPrice): Savin
           savedUsd: formatUsd(standard.minus(paid)),
         };
       }),
-    unvalued: { calls: unvaluedCalls, cachedTokens: unvaluedTokens.toString() },
+    unvalued: {
+      calls: unvaluedCalls,
+      cachedTokens: unvaluedTokens.toString(),
+      unpricedCalls,
+      openCalls,
+      freeCalls,
+    },
   };
 }

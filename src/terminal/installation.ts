@@ -17,6 +17,8 @@ export interface LedgerAccess {
   readonly database: SqlDatabase;
   /** The ledger's time: what a command writes or asks for goes by it, whatever this machine's clock shows. */
   readonly clock: Clock;
+  /** Whether the command keeps an embedded ledger for itself: no host runs on it, and none can until the command has ended. */
+  readonly isAlone: boolean;
   /** The queues; undefined where none runs: embedded ones are filled from the ledger when their host starts. */
   readonly notifications: () => Promise<StageNotifications | undefined>;
   /** Large bodies. Whoever opens them closes them. */

@@ -81,4 +81,21 @@ export const batchCases: Readonly<Record<string, readonly RuleCase[]>> = {
       at: { '20m': [] },
     },
   ],
+  MillraceProviderBatchHindered: [
+    {
+      name: 'the key of its provider is gone, until it is back',
+      series: { [of('provider_batch_hindered_seconds')]: '0+60x30 0x20' },
+      at: {
+        '15m': [],
+        '19m': [],
+        '25m': [{ labels, summary: 'A batch at a provider has not gone on for 25m 0s' }],
+        '35m': [],
+      },
+    },
+    {
+      name: 'some looks fail, and the next does not',
+      series: { [of('provider_batch_hindered_seconds')]: '0+60x12 0+60x12 0+60x12' },
+      at: { '12m': [], '36m': [] },
+    },
+  ],
 };

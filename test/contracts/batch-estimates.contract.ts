@@ -131,5 +131,83 @@ export function batchEstimatesContract(_: string, open: () => Promise<SqlDatabas
       ]);
       await ledger.define([]);
     });
+
+    it('keeps a batch from being started for which a budget that stops calls has too little left, unless it is forced', async () => {
+      await ended(1);
+      const budget = (name: string, more: object) =>
+        definitionOf({
+          name,
+          window: 'month',
+          timeZone: 'UTC',
+          limitUsd: '0.001',
+          atLimit: 'park',
+          unpriced: 'allow',
+          alertAt: [],
+          ...more,
+        });
+      const ledger = new BudgetLedger(database);
+      const intake = intakeOver(database);
+      await estimate(1000);
+      const id = (await intake.named('blue', 'estimated'))?.id ?? '';
+      const blue = { ...operator, team: 'blue' };
+      for (const [given, told] of [
+        [
+          { team: 'blue', atLimit: 'refuse' },
+          /budget "small": has 0\.001 USD left until .*, .* up to 0\.0\d+ USD/,
+        ],
+        [
+          { name: 'few', team: 'blue', limitUsd: undefined, limitTokens: '100' },
+          /budget "few": has 100 tokens left/,
+        ],
+        [{}, /a budget that is not the team's has less left/],
+      ] as const) {
+        await ledger.define([budget('small', given)]);
+        const refused = await intake.start(id, '', blue).catch((error: unknown) => error);
+        expect(refused).toMatchObject({
+          code: 'MILLRACE_BATCH_OVER_BUDGET',
+          status: 409,
+          message: expect.stringMatching(told) as unknown,
+        });
+      }
+      expect(await intake.find(id, {})).toMatchObject({
+        state: 'receiving',
+        uploadState: 'complete',
+        items: 1000,
+      });
+      await ledger.define([budget('small', { team: 'blue' })]);
+      expect(await intake.start(id, '', blue, { force: true })).toMatchObject({ state: 'running' });
+      expect(await intake.start(id, '', blue)).toMatchObject({ state: 'running' });
+      const { rows } = await database.query<{ forced: string | null }>(
+        {
+          name: 'test.forced',
+          text: `select detail::json ->> 'forced' as forced from millrace.operator_actions where target = 'batch estimated' and action = 'batches.start'
+            order by at desc limit 1`,
+        },
+        [],
+      );
+      expect(rows).toEqual([{ forced: 'true' }]);
+      await ledger.define([]);
+    });
+
+    it('does not keep a batch from being started for budgets that stop nothing, or have room', async () => {
+      await ended(1);
+      const ledger = new BudgetLedger(database);
+      const budget = {
+        window: 'month',
+        timeZone: 'UTC',
+        unpriced: 'allow',
+        alertAt: [] as number[],
+      } as const;
+      await ledger.define([
+        definitionOf({ ...budget, name: 'told', limitUsd: '0.001', atLimit: 'alert' }),
+        definitionOf({ ...budget, name: 'wide', limitUsd: '100', atLimit: 'refuse' }),
+        definitionOf({ ...budget, name: 'red', team: 'red', limitUsd: '0.001', atLimit: 'refuse' }),
+      ]);
+      await estimate(1000);
+      const intake = intakeOver(database);
+      const id = (await intake.named('blue', 'estimated'))?.id ?? '';
+      expect(await intake.start(id, '', operator)).toMatchObject({ state: 'running' });
+      await ledger.define([]);
+    });
   });
 }

@@ -177,6 +177,13 @@ export function batchGaugesContract(name: string, open: () => Promise<SqlDatabas
       expect(value('provider_batches{state="planned"}')).toBe(0);
       expect(value('provider_batch_oldest_open_seconds')).toBeGreaterThanOrEqual(7200);
       expect(value('provider_batch_oldest_open_seconds')).toBeLessThan(10_000);
+      expect(value('provider_batch_hindered_seconds')).toBe(0);
+      await database.execute(
+        `update millrace.provider_batches set hindered_since = now() - interval '20 minutes' where state = 'running'`,
+      );
+      const later = await shown();
+      expect(later('provider_batch_hindered_seconds')).toBeGreaterThanOrEqual(1200);
+      expect(later('provider_batch_hindered_seconds')).toBeLessThan(5000);
     });
   });
 }

@@ -1,4 +1,5 @@
 import { onEachLedger } from '../support/each-ledger.ts';
 import { batchIntakeContract } from './batch-intake.contract.ts';
+import { batchRemovalContract } from './batch-removal.contract.ts';
 
-onEachLedger(batchIntakeContract);
+onEachLedger(batchIntakeContract, batchRemovalContract);

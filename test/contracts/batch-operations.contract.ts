@@ -181,7 +181,7 @@ export function batchOperationsContract(name: string, open: () => Promise<SqlDat
       await fixture.submit({ name: 'forgotten', items: 3, state: 'receiving' });
       const fresh = await fixture.submit({ name: 'fresh', items: 3, state: 'receiving' });
       await database.execute(
-        `update millrace.batches set created_at = created_at - interval '8 days' where name <> 'fresh';
+        `update millrace.batches set received_at = received_at - interval '8 days' where name <> 'fresh';
          update millrace.batches set ended_at = ended_at - interval '31 days'`,
       );
       const retention = new BatchRetention(database, { finishedDays: 30 });

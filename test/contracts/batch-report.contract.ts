@@ -371,13 +371,30 @@ export function batchReportContract(name: string, open: () => Promise<SqlDatabas
       });
       const report = await read('batched');
       const sum = standardUsd[0]?.plus(standardUsd[1] ?? 0).toFixed();
-      expect(report.savings.unvalued).toEqual({ calls: 0, cachedTokens: '0' });
+      expect(report.savings.unvalued).toMatchObject({ calls: 0, unpricedCalls: 0, openCalls: 0 });
       expect(report.savings.tiers).toMatchObject([
         { tier: 'batch', calls: 2, paidUsd: report.cost.totalUsd, standardUsd: sum },
       ]);
       expect(report.savings.caching).toMatchObject({ readTokens: '2000' });
       expect(Number(report.savings.caching.savedUsd)).toBeGreaterThan(0);
       expect(report.cost.models).toMatchObject([{ tier: 'batch', calls: 2 }]);
+    });
+
+    it('tell why calls of a batch at a provider are in no saving', async () => {
+      const gone = { tokens: { cache_read: 7 }, costUsd: '1', priceReference: 'a price of before' };
+      const free = { isFree: true, waste: 'failed' };
+      const odd = [
+        gone,
+        { costUsd: null },
+        { state: 'unsettled' },
+        { state: 'reserved' },
+        free,
+        free,
+      ] as const;
+      const calls = odd.map((call) => ({ ...call, isBatch: true }));
+      await writeReportedBatch(database, { name: 'odd', items: [{ id: 'a', calls }] });
+      const { unvalued } = (await read('odd')).savings;
+      expect(Object.values(unvalued)).toEqual([1, '7', 1, 2, 2]);
     });
   });
 }

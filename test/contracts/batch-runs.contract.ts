@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { ChunkLedger } from '../../src/capabilities/batches/run/chunk-ledger.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { BatchFixture, type Fate } from '../support/batch-fixture.ts';
@@ -259,6 +260,38 @@ export function batchRunsContract(name: string, open: () => Promise<SqlDatabase>
       const running = async (id: string) =>
         (await fixture.chunkStates(id)).filter((state) => state === 'running').length;
       expect([await running(first), await running(second)]).toEqual([32, 32]);
+    });
+
+    it('begin chunks of the batch of which none was begun for longest', async () => {
+      const settings = { chunk: { inFlight: 1 } };
+      const first = await fixture.submit({ name: 'first', items: 3, chunk: 1, settings });
+      const second = await fixture.submit({ name: 'second', items: 3, chunk: 1, settings });
+      const chunks = new ChunkLedger(fixture.database);
+      const begun: string[] = [];
+      for (let turn = 0; turn < 4; turn += 1) {
+        await chunks.claim({ chunks: 1, items: 10, batches: 1, begun: 1, looks: 2 });
+        const { rows } = await fixture.database.query<{ readonly batch_id: string }>({
+          name: 'test.end_running',
+          text: `update millrace.batch_chunks set state = 'done' where state = 'running' returning batch_id`,
+        });
+        begun.push(...rows.map((row) => row.batch_id));
+      }
+      expect(begun).toEqual([first, second, first, second]);
+    });
+
+    it('begin the chunk of a batch behind as many as are compared, of which no chunk is due', async () => {
+      await fixture.submit({ name: 'waits', items: 1 });
+      await fixture.database.execute(
+        `update millrace.batch_chunks set next_at = clock_timestamp() + interval '1 hour';
+         insert into millrace.batches (id, team, name, customer, feature, pipeline, type, version, settings, state, upload_state, items, chunks, actor, started_at)
+         select gen_random_uuid(), team, name || n, customer, feature, pipeline, type, version, settings, state, upload_state, items, chunks, actor, started_at
+         from millrace.batches, generate_series(2, 200) n;
+         insert into millrace.batch_chunks (batch_id, chunk, first_position, items, next_at)
+         select b.id, c.chunk, c.first_position, c.items, c.next_at from millrace.batches b, millrace.batch_chunks c where b.id <> c.batch_id`,
+      );
+      const last = await fixture.submit({ name: 'last', items: 1 });
+      await finish();
+      expect(await fixture.batch(last)).toMatchObject({ state: 'succeeded' });
     });
 
     it('end once, with the same output, when two processes run them at once', async () => {

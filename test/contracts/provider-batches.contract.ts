@@ -6,7 +6,7 @@ import {
 } from '../../src/capabilities/batches/provider/provider-batch-ledger.ts';
 import type { ProviderBatch } from '../../src/capabilities/batches/provider/provider-batch-rows.ts';
 import { splitRequests } from '../../src/capabilities/batches/provider/split-requests.ts';
-import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import type { SqlDatabase, SqlExecutor } from '../../src/drivers/sql-database/sql-database.ts';
 import { allOf } from '../support/all-of.ts';
 
 const now = new Date('2026-03-02T10:00:00Z');
@@ -81,7 +81,9 @@ export function providerBatchesContract(_: string, open: () => Promise<SqlDataba
       await expect(ledger.recordOutcomes(lost, new Map([[0, succeeded('{}')]]))).rejects.toBeInstanceOf(
         LeaseLostError,
       );
-      await expect(ledger.settleNext(lost, () => Promise.resolve())).rejects.toBeInstanceOf(LeaseLostError);
+      await expect(ledger.settleNext(lost, () => Promise.resolve(() => undefined))).rejects.toBeInstanceOf(
+        LeaseLostError,
+      );
       expect(await ledger.countOpen(held.id)).toBe(2);
       expect(await ledger.move(held, running)).toMatchObject({ state: 'creating' });
     });
@@ -132,11 +134,25 @@ export function providerBatchesContract(_: string, open: () => Promise<SqlDataba
         },
       ]);
       await expect(ledger.settleNext(collected, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+      // What tells of it is called once it is there, and not when it was undone.
       const settled: string[] = [];
-      const settle = (_transaction: unknown, outcomes: readonly { readonly id: string }[]): Promise<void> => {
-        settled.push(...outcomes.map(({ id }) => id));
-        return Promise.resolve();
-      };
+      const settle = (
+        _transaction: unknown,
+        outcomes: readonly { readonly id: string }[],
+      ): Promise<() => void> =>
+        Promise.resolve(() => {
+          settled.push(...outcomes.map(({ id }) => id));
+        });
+      const refusing = Object.assign(Object.create(database) as SqlDatabase, {
+        transaction: (work: (transaction: SqlExecutor) => Promise<unknown>) =>
+          database.transaction(async (transaction) => {
+            await work(transaction);
+            throw new Error('not committed');
+          }),
+      });
+      const undone = new ProviderBatchLedger(refusing, 60_000);
+      await expect(undone.settleNext(collected, settle)).rejects.toThrow('not committed');
+      expect(settled).toEqual([]);
       expect(await ledger.settleNext(collected, settle)).toBe(2);
       expect(await ledger.settleNext(collected, settle)).toBe(0);
       expect(settled).toEqual(['r-0', 'r-1']);

@@ -141,6 +141,38 @@ describe('millrace batch submit', () => {
     expect((await batch('list')).stdout).toBe('There are no such batches.\n');
   });
 
+  it('leaves a batch that waits under the name as it is with --dry-run', async () => {
+    const file = await fileOf('waiting.jsonl', jsonl(tickets(5)));
+    await batch('submit', file, ...who, ...stages);
+    await change(`update millrace.batches set state = 'receiving', started_at = null`);
+    const before = await batch('show', 'waiting', '--json');
+    await fileOf('waiting.jsonl', jsonl(tickets(2)));
+    const dry = await batch('submit', file, ...who, ...stages, '--dry-run', '--json');
+    expect(batchEstimateSchema.parse(JSON.parse(dry.stdout))).toMatchObject({ items: 2 });
+    expect(dry.stderr).toContain('it is as it was');
+    expect((await batch('show', 'waiting', '--json')).stdout).toBe(before.stdout);
+    expect((await batch('items', 'waiting', '--limit', '9')).stdout).toContain('t-5');
+    await fileOf('waiting.jsonl', 'nope\n');
+    expect((await batch('submit', file, ...who, ...stages, '--dry-run')).code).toBe(1);
+    expect(
+      (await batch('list')).stdout.split('\n').filter((line) => line.includes('receiving')),
+    ).toHaveLength(1);
+  });
+
+  it('prices by what operators have set, as hosts do', async () => {
+    const file = await fileOf('priced.jsonl', jsonl(tickets(10)));
+    const bound = async (): Promise<number> => {
+      const { stdout } = await batch('submit', file, ...who, ...stages, '--dry-run', '--json');
+      const { upperBounds } = batchEstimateSchema.parse(JSON.parse(stdout));
+      return Number(upperBounds?.find(({ model }) => model === 'openai/gpt-5-mini')?.totalUsd);
+    };
+    const listed = await bound();
+    const rates = ['--rate', 'uncached_input=20000', '--rate', 'text_output=20000'];
+    const set = ['prices', 'set', 'openai/gpt-5-mini', ...rates, '--reason', 'a test', '--data', directory];
+    expect((await runCommand(set)).code).toBe(0);
+    expect(await bound()).toBeGreaterThan(listed * 1000);
+  });
+
   it('works without the stages where the type is named', async () => {
     const file = await fileOf('unchecked.jsonl', jsonl([{ data: 1 }]));
     await expect(batch('submit', file, ...who)).rejects.toMatchObject({
@@ -239,12 +271,38 @@ describe('millrace batch', () => {
     await batch('submit', file, ...who, ...stages);
     await change(`update millrace.batches set state = 'failed', failed = 3, ended_at = clock_timestamp()`);
     const failed = await batch('submit', file, ...who, ...stages, '--wait');
-    expect([failed.code, failed.stderr.split('\n').at(-2)]).toEqual([
+    expect([failed.code, failed.stderr.split('\n').at(-3)]).toEqual([
       1,
       '[████████████████████] failed, 3/3 items, 3 failed, 0.000000 USD',
     ]);
+    expect(failed.stderr).toContain('run again with: millrace batch retry "waited" --team "blue"');
+    // Without --wait too: nothing was run, and nothing will be.
+    expect((await batch('submit', file, ...who, ...stages)).code).toBe(1);
     await change(`update millrace.batches set state = 'succeeded', failed = 0, succeeded = 3`);
     expect((await batch('submit', file, ...who, ...stages, '--wait')).code).toBe(0);
+  });
+
+  it('does not wait with --wait where no host can work on the batch, and submits nothing then', async () => {
+    const file = await fileOf('alone.jsonl', jsonl(tickets(3)));
+    const noHost = {
+      code: 'MILLRACE_BATCH_NO_HOST',
+      todo: expect.stringContaining('millrace start') as unknown,
+    };
+    await expect(batch('submit', file, ...who, ...stages, '--wait')).rejects.toMatchObject(noHost);
+    expect((await batch('list')).stdout).toBe('There are no such batches.\n');
+    await batch('submit', file, ...who, ...stages);
+    await expect(batch('submit', file, ...who, ...stages, '--wait')).rejects.toMatchObject(noHost);
+    expect((await batch('show', 'alone')).stdout).toMatch(/state +running/);
+  });
+
+  it('runs what is submitted under the name of a batch whose discard broke off', async () => {
+    const file = await fileOf('left.jsonl', jsonl(tickets(3)));
+    await batch('submit', file, ...who, ...stages);
+    await change(`update millrace.batches set state = 'cancelled', started_at = null, ended_at = clock_timestamp(),
+      removing_at = clock_timestamp()`);
+    const again = await batch('submit', file, ...who, ...stages);
+    expect([again.code, again.stderr]).toEqual([0, '']);
+    expect(again.stdout).toMatch(/state +running/);
   });
 
   it('shows what it does and how in its help', async () => {

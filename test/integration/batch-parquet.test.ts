@@ -34,6 +34,7 @@ async function read(bytes: Uint8Array, more: Partial<Parameters<typeof parquetRe
   const records = parquetRecords(await fileOf(bytes), {
     bounds,
     maxRowBytes: 100_000,
+    maxDepth: 16,
     columns: { omit: [] },
     ...more,
   });
@@ -87,6 +88,18 @@ describe('Parquet', () => {
         },
       ],
       [2, undefined, { text: '', whole: '1152921504606846976', real: -0.1, at: '1969-12-31T23:59:59.999Z' }],
+    ]);
+  });
+
+  it('has values that are nested too deeply as faults of their rows', async () => {
+    const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
+    const deep = [nested(15), nested(16), nested(400)];
+    const bytes = write({ columnData: [{ name: 'json', data: deep, type: 'JSON' }] });
+    const problem = 'json: is nested too deeply (messages.maxDepth)';
+    expect(await read(bytes)).toEqual([
+      [1, undefined, { json: nested(15) }],
+      [2, problem],
+      [3, problem],
     ]);
   });
 
@@ -227,6 +240,7 @@ describe('a Parquet file that is not sound', () => {
     const records = parquetRecords(await fileOf(numbers(5000)), {
       bounds,
       maxRowBytes: 1000,
+      maxDepth: 16,
       columns: { omit: [] },
     });
     for await (const record of records) {

@@ -69,7 +69,7 @@ export function batchRequests(
     estimateBatch: async () => [{ path: await filledBatch() }],
     startBatch: async () => [
       { path: await filledBatch(), body: { dryRun: true, reason } },
-      { path: await filledBatch(), body: { dryRun: false, reason } },
+      { path: await filledBatch(), body: { dryRun: false, force: true, reason } },
     ],
     discardBatch: async () => [{ path: await filledBatch(), body: { reason } }],
     listBatches: () =>

@@ -243,7 +243,7 @@ describe('savings', () => {
     const saved = savingsReportSchema.parse(await answer('/savings?from=2025-11-01&to=2025-12-01'));
     expect(saved).toMatchObject({
       caching: { readTokens: '1000000', paidUsd: '0.025', uncachedUsd: '0.25', savedUsd: '0.225' },
-      unvalued: { calls: 0, cachedTokens: '0' },
+      unvalued: { calls: 0, cachedTokens: '0', unpricedCalls: 0, openCalls: 0, freeCalls: 0 },
     });
   });
 
@@ -264,7 +264,7 @@ describe('savings', () => {
       wasteUsd: '0.5',
       causes: [{ cause: 'failed', costUsd: '0.5', calls: 1 }],
     });
-    expect(saved.unvalued).toEqual({ calls: 1, cachedTokens: '77' });
+    expect(saved.unvalued).toMatchObject({ calls: 1, cachedTokens: '77', unpricedCalls: 0 });
     expect(saved.unknown).toEqual(['reused_answers']);
   });
 

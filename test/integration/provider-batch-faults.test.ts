@@ -3,6 +3,7 @@ import {
   countFiles,
   driverThrough,
   driverWith,
+  driverWithout,
   endsOf,
   findingsOf,
   finish,
@@ -38,9 +39,9 @@ describe('a batch of OpenAI', () => {
   it('that fails late fails every request with the reason, unbilled', async () => {
     const run = await runWith('openai', 3, [{ fault: 'fail_late' }]);
     expect(run.outcomes.map(({ error }) => error?.code)).toEqual([
-      'server_error',
-      'server_error',
-      'server_error',
+      'batch:server_error',
+      'batch:server_error',
+      'batch:server_error',
     ]);
     expect(run.billed).toEqual([]);
   });
@@ -98,6 +99,91 @@ it('a driver that is told to stop gives back what it has, and another goes on', 
   await finish(driver);
   expect(endsOf(await outcomesOf(driver, [id]))).toEqual({ succeeded: 3 });
 });
+
+describe('a batch whose provider is not configured any more', () => {
+  const providers = ['openai', 'anthropic'] as const;
+
+  it.each(providers)('of %s says so, and goes on when it is again, wherever it was', async (account) => {
+    // One that the provider has, and one that was never sent.
+    const driver = driverWith();
+    const sent = await driver.submit(account, requestsFor(account, 2), now());
+    await driver.advance(now());
+    const unsent = await driverWithout().submit(account, requestsFor(account, 2), now());
+    const ids = [...new Set([...sent.values(), ...unsent.values()])];
+    expect(ids).toHaveLength(2);
+    for (let look = 0; look < 3; look += 1) {
+      pass(hourMs);
+      await driverWithout().advance(now());
+    }
+    const states = await Promise.all(ids.map(async (id) => await driver.find(id)));
+    expect(states).toMatchObject([{ state: 'running' }, { state: 'planned' }]);
+    for (const state of states) {
+      expect(state?.hinderedSince).toBeInstanceOf(Date);
+      expect(state?.lastError).toContain(`The provider ${account} is not configured`);
+    }
+    pass(minuteMs);
+    await driver.advance(now());
+    expect((await driver.find(ids[1] ?? ''))?.hinderedSince).toBeUndefined();
+    await finish(driver);
+    expect(endsOf(await outcomesOf(driver, ids))).toEqual({ succeeded: 4 });
+  });
+
+  it('ends when it is cancelled and was never sent, and is given up when an operator says so', async () => {
+    const driver = driverWith();
+    const [running = ''] = (await driver.submit('openai', requestsFor('openai', 2), now())).values();
+    await driver.advance(now());
+    const by = { actor: 'ann', reason: 'the account is closed' };
+    expect(await driver.resolve(running, { kind: 'give-up' }, by, now())).toBeUndefined();
+    const [planned = ''] = (await driverWithout().submit('openai', requestsFor('openai', 2), now())).values();
+    await driver.cancel(planned, now());
+    pass(hourMs);
+    await driverWithout().advance(now());
+    expect(await driver.find(planned)).toMatchObject({ state: 'closed' });
+    expect(endsOf(await outcomesOf(driver, [planned]))).toEqual({ cancelled: 2 });
+    expect(await driver.resolve(running, { kind: 'take-over', providerId: 'batch_1' }, by, now())).toBe(
+      undefined,
+    );
+    expect(await driver.resolve(running, { kind: 'give-up' }, by, now())).toMatchObject({ state: 'ended' });
+    await finish(driverWithout());
+    expect(endsOf(await outcomesOf(driver, [running]))).toEqual({ missing: 2 });
+    expect(await driver.find(running)).toMatchObject({ state: 'closed' });
+  });
+});
+
+it('a batch whose files cannot be removed any more is closed when it is given up, with what it has', async () => {
+  const driver = driverThrough('openai', () => ({
+    findUploads: () => Promise.reject(Object.assign(new Error('no such key'), { status: 401 })),
+  }));
+  const [id = ''] = (await driver.submit('openai', requestsFor('openai', 2), now())).values();
+  for (let look = 0; look < 5; look += 1) {
+    await driver.advance(now());
+    pass(hourMs);
+  }
+  expect(await driver.find(id)).toMatchObject({ state: 'settled', lastError: 'http_401: no such key' });
+  await driver.resolve(id, { kind: 'give-up' }, { actor: 'ann', reason: 'the account is closed' }, now());
+  await finish(driverWithout());
+  expect(await driver.find(id)).toMatchObject({ state: 'closed' });
+  expect(endsOf(await outcomesOf(driver, [id]))).toEqual({ succeeded: 2 });
+});
+
+it('results that lack requests are read as often as ever after looks that failed', async () => {
+  let looks = 0;
+  const driver = driverThrough('openai', (api) => ({
+    results: (id) => {
+      looks += 1;
+      // The key is gone for three looks; then the provider has not got everything together for one.
+      if (looks <= 3) throw Object.assign(new Error('no such key'), { status: 401 });
+      return looks === 4 ? nothing() : api.results(id);
+    },
+  }));
+  const batches = await driver.submit('openai', requestsFor('openai', 2), now());
+  await finish(driver);
+  expect(endsOf(await outcomesOf(driver, batches.values()))).toEqual({ succeeded: 2 });
+});
+
+async function* nothing(): AsyncGenerator<never> {
+  // There is none.
+}
 
 it('batches that were closed are forgotten with their requests', async () => {
   const { driver, batchIds } = await runWith('openai', 3);

@@ -1,14 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { usd } from '../../src/kernel/money.ts';
+import { isFullDepth } from '../support/test-depth.ts';
 import { Died, Mortality } from '../support/mortal.ts';
-import {
-  type CallRow,
-  hourMs,
-  lostRuns,
-  minuteMs,
-  type models,
-  ProviderModeFixture,
-} from '../support/provider-mode-fixture.ts';
+import { lostRuns, type models } from '../support/moded-stages.ts';
+import { type CallRow, hourMs, minuteMs, ProviderModeFixture } from '../support/provider-mode-fixture.ts';
 
 /*
  * Batches whose calls are made in providers' batches: on PGlite and the simulated providers, through the whole way of a message.
@@ -79,8 +74,9 @@ describe.each(accounts)('a batch in the mode provider with %s', (account) => {
 
   it('sends each call once, wherever its process dies', async () => {
     await fixture.reset();
-    let dieAt = 0;
-    for (let isDead = true; isDead; dieAt += 3) {
+    // The providers share the moments, unless all of them are wanted.
+    let dieAt = isFullDepth ? 0 : 3 * accounts.indexOf(account);
+    for (let isDead = true; isDead; dieAt += isFullDepth ? 1 : 6) {
       const before = await fixture.bill();
       const doneBefore = await fixture.completed();
       const sentBefore = await batchesSent();
@@ -165,6 +161,7 @@ describe.each(accounts)('a batch in the mode provider with %s', (account) => {
     await fixture.settleDown();
     await fixture.execute(`update millrace.batches set state = 'cancelling'`);
     await fixture.turn();
+    const retries = await fixture.retries();
     expect(
       await fixture.count(
         `select count(*)::int as count from millrace.deferred_calls where state = 'waiting'`,
@@ -173,8 +170,13 @@ describe.each(accounts)('a batch in the mode provider with %s', (account) => {
     expect(await fixture.countCancelled()).toBe(1);
     // The runner of batches cancels the messages of a batch that is cancelled; here they are let go on.
     await fixture.execute(`delete from millrace.batches`);
+    await fixture.execute(
+      `update millrace.messages set available_at = clock_timestamp() where state = 'pending' and parked_for is null`,
+    );
     await fixture.finish();
     const all = await fixture.calls();
+    // What is made at once for the first time is no retry, of which there may be a few in a minute only.
+    expect(await fixture.retries()).toBe(retries);
     expect(all.filter(({ error_type: type }) => type === 'aborted').length).toBeGreaterThan(2);
     expect((await fixture.host.calls.totals()).reserved).toBe(0);
     await expectBilled(all);
@@ -226,6 +228,107 @@ it('puts a question into one batch, though a run is lost between its reservation
     Array.from({ length: 4 }, () => 'batch ok'),
   );
   expect((await fixture.bill()).requests).toBe(4);
+}, 600_000);
+
+it('makes the calls of items that name another team as their own batch says', async () => {
+  await fixture.reset();
+  const name = await fixture.begin('provider', ['openai', 'anthropic'], { itemTeam: 'green' });
+  // Green's batch of this name is another one, and nothing of it is sent.
+  await fixture.writeBatch('green', name, { mode: 'online' });
+  await fixture.execute(`update millrace.batches set state = 'paused' where team = 'green'`);
+  await fixture.finish(minuteMs, 20);
+  expect(await fixture.completed()).toBe(4);
+  const all = await fixture.calls();
+  expect(all.map(({ request_kind: kind, outcome }) => `${kind} ${outcome}`)).toEqual(
+    Array.from({ length: 4 }, () => 'batch ok'),
+  );
+  expect(
+    await fixture.count(
+      `select count(distinct b.team)::int as count from millrace.provider_batch_owners o join millrace.batches b on b.id = o.batch_id
+       where b.name = $1 and b.team = 'blue'`,
+      [name],
+    ),
+  ).toBe(1);
+  await expectBilled(all);
+}, 600_000);
+
+it.each(['paused', 'halted'] as const)(
+  'runs what was begun to its end in a batch that is %s',
+  async (state) => {
+    await fixture.reset();
+    const name = await fixture.begin('provider', ['openai', 'openai']);
+    await fixture.settleDown();
+    await fixture.execute(`update millrace.batches set state = '${state}' where name = '${name}'`);
+    await fixture.finish(minuteMs, 20);
+    expect(await fixture.completed()).toBe(4);
+    const all = await fixture.calls();
+    expect(all.map(({ request_kind: kind, outcome }) => `${kind} ${outcome}`)).toEqual(
+      Array.from({ length: 4 }, () => 'batch ok'),
+    );
+  },
+  600_000,
+);
+
+it.each(['cancelled', 'past its deadline'] as const)(
+  'makes no call at once for a batch that is being %s: what waits is taken back, and is free',
+  async (how) => {
+    await fixture.reset({ rounds: 1 });
+    const deadline = new Date(fixture.now().getTime() + 2 * hourMs);
+    const name = await fixture.begin('provider', ['openai', 'anthropic'], { deadline });
+    await fixture.settleDown();
+    if (how === 'cancelled')
+      await fixture.execute(`update millrace.batches set state = 'cancelling' where name = '${name}'`);
+    else fixture.pass(3 * hourMs);
+    await fixture.turn();
+    await expect
+      .poll(
+        () =>
+          fixture.count(
+            `select count(*)::int as count from millrace.messages where state = 'pending' and available_at > clock_timestamp() and waits_for like 'provider_batch%' and parked_for is null`,
+          ),
+        { timeout: 240_000, interval: 50 },
+      )
+      .toBe(2);
+    await fixture.cancelMessages();
+    await fixture.turn();
+    expect(await fixture.calls()).toMatchObject([
+      { request_kind: 'batch', settlement: 'free', error_type: 'aborted' },
+      { request_kind: 'batch', settlement: 'free', error_type: 'aborted' },
+    ]);
+    expect((await fixture.bill()).requests).toBe(0);
+    expect((await fixture.host.calls.totals()).reserved).toBe(0);
+  },
+  600_000,
+);
+
+it('sends nothing of messages that have ended while their calls wait', async () => {
+  await fixture.reset();
+  await fixture.begin('provider', ['openai', 'openai']);
+  await fixture.settleDown();
+  await fixture.cancelMessages();
+  await fixture.finish(minuteMs, 20);
+  expect((await fixture.bill()).requests).toBe(0);
+  expect((await fixture.host.calls.totals()).reserved).toBe(0);
+}, 600_000);
+
+it('asks again for what a provider refused only when an operator has it run again, and then in a batch', async () => {
+  await fixture.reset();
+  fixture.simulator.setRules([{ match: { contains: 'item 0 of sore' }, fault: 'content_policy' }]);
+  await fixture.begin('provider', ['openai', 'openai'], { text: 'sore' });
+  await fixture.finish();
+  expect(await fixture.ends()).toEqual([
+    'completed',
+    'completed',
+    'dead_lettered MILLRACE_MODEL_CONTENT_POLICY',
+  ]);
+  expect((await fixture.calls()).map(({ request_kind: kind }) => kind)).toEqual(['batch', 'batch', 'batch']);
+  fixture.simulator.setRules([]);
+  expect(await fixture.replayAll()).toBe(1);
+  await fixture.finish();
+  expect(await fixture.completed()).toBe(4);
+  const all = await fixture.calls();
+  expect(all.map(({ request_kind: kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'batch'));
+  await expectBilled(all);
 }, 600_000);
 
 it('makes no call of another batch, or of none, wait', async () => {

@@ -9,6 +9,7 @@ import { BatchStore } from '../../src/capabilities/batches/run/batch-store.ts';
 import { batchRunnerOf } from '../../src/capabilities/batches/run/open-run.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
+import type { SettledCall } from '../../src/engine/ledger/settlement.ts';
 import { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { type AdmissionCheck, Admissions, messageIdOf } from '../../src/engine/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/engine/pipeline/message-bodies.ts';
@@ -18,7 +19,7 @@ import { type RegisteredStage, StageRegistry } from '../../src/engine/pipeline/s
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { derivedId, newId, type Uuid } from '../../src/kernel/ids.ts';
-import { usd } from '../../src/kernel/money.ts';
+import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
@@ -71,7 +72,14 @@ export type Fate =
   | { readonly kind: 'says'; readonly data: unknown; readonly costUsd?: string }
   | { readonly kind: 'returns'; readonly result: unknown }
   | { readonly kind: 'dies'; readonly code: string; readonly costUsd?: string }
-  | { readonly kind: 'stays' };
+  | { readonly kind: 'stays' }
+  /** Has asked a model, and waits for the answer: see `answer`. */
+  | {
+      readonly kind: 'asks';
+      readonly callId: Uuid;
+      readonly ordinal?: number;
+      readonly isDeferred?: boolean;
+    };
 
 interface OpenRow {
   readonly id: Uuid;
@@ -210,6 +218,13 @@ export class BatchFixture {
     for (const row of rows) {
       const run = { id: row.id, fencingToken: row.fencing_token };
       const fate = fateOf(Number(row.item.slice('item-'.length)), row);
+      if (fate.kind === 'asks') {
+        const { callId: id, ordinal = 0, isDeferred = false } = fate;
+        const requestKind = isDeferred ? 'batch' : 'single';
+        await calls.reserve(
+          someReservation({ id, message: run, attempt: row.deliveries, ordinal, requestKind }),
+        );
+      }
       if ('costUsd' in fate && fate.costUsd !== undefined) {
         const id = newId(new Date());
         await calls.reserve(someReservation({ id, message: run, attempt: row.deliveries }));
@@ -218,6 +233,27 @@ export class BatchFixture {
       await this.#end(messages, run, fate);
     }
     return rows.length;
+  }
+
+  /** What became of a call that a message asked for, after whatever became of the message. */
+  async answer(id: Uuid, parts: Partial<SettledCall> = {}): Promise<void> {
+    const calls = new CallLedger({ database: this.database, clock: systemClock });
+    await calls.settle(someSettlement({ id, ...parts }));
+  }
+
+  /** What all calls cost, and what of it is waste and why. */
+  async spend(): Promise<{ readonly totalUsd: string; readonly waste: Readonly<Record<string, string>> }> {
+    const { rows } = await this.database.query<{ readonly reason: string; readonly cost_usd: string }>({
+      name: 'test.spend',
+      text: `select coalesce(waste_reason, '') as reason, coalesce(sum(cost_usd), 0)::text as cost_usd from millrace.calls
+         group by waste_reason order by reason`,
+    });
+    const totalUsd = formatUsd(sumUsd(rows.map((row) => usd(row.cost_usd))));
+    const waste = rows.filter(({ reason }) => reason !== '');
+    return {
+      totalUsd,
+      waste: Object.fromEntries(waste.map((row) => [row.reason, formatUsd(usd(row.cost_usd))])),
+    };
   }
 
   /** Lets everything that waits for a time be due. */
@@ -281,6 +317,8 @@ export class BatchFixture {
     fate: Fate,
   ): Promise<void> {
     switch (fate.kind) {
+      case 'asks':
+        return;
       case 'stays':
         await messages.release([{ ...run, leaseMs: 1000 }]);
         return;

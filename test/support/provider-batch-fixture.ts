@@ -79,6 +79,7 @@ const settle: ProviderBatchDriverOptions['settle'] = async (transaction, _batch,
   for (const { id } of outcomes) {
     await transaction.query({ name: 'settle', text: 'insert into settled_requests (id) values ($1)' }, [id]);
   }
+  return () => undefined;
 };
 
 export function driverWith(
@@ -93,6 +94,11 @@ export function driverWith(
     })),
     settle,
   });
+}
+
+/** A process whose configuration names no provider. */
+export function driverWithout(): ProviderBatchDriver {
+  return new ProviderBatchDriver({ database, settle, accounts: [] });
 }
 
 let submitted = 0;
@@ -229,7 +235,18 @@ export function driverThrough(
   change: (api: ProviderBatchApi) => Partial<ProviderBatchApi>,
 ): ProviderBatchDriver {
   const api = apis.get(account) as ProviderBatchApi;
-  const changed = Object.assign(Object.create(api) as ProviderBatchApi, change(api));
+  const changed: ProviderBatchApi = {
+    hasFiles: api.hasFiles,
+    upload: (batch) => api.upload(batch),
+    findUploads: (batch) => api.findUploads(batch),
+    create: (batch) => api.create(batch),
+    find: (batch) => api.find(batch),
+    read: (providerId) => api.read(providerId),
+    cancel: (providerId) => api.cancel(providerId),
+    results: (resultId) => api.results(resultId),
+    remove: (id) => api.remove(id),
+    ...change(api),
+  };
   return new ProviderBatchDriver({
     database,
     settle,

@@ -1,9 +1,7 @@
 import { hash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { generateText, streamText } from 'ai';
 import { expect } from 'vitest';
-import { z } from 'zod';
-import { batchId } from '../../src/capabilities/batches/batch.ts';
+import { batchId, sourceOf } from '../../src/capabilities/batches/batch.ts';
 import { batchNames } from '../../src/capabilities/batches/batch-names.ts';
 import type { BatchMode } from '../../src/capabilities/batches/batch-settings.ts';
 import { openMode } from '../../src/capabilities/batches/mode/open-mode.ts';
@@ -14,70 +12,36 @@ import {
 import { openProviderBatchApi } from '../../src/capabilities/batches/provider/open-provider-batch-api.ts';
 import type { CapabilityParts } from '../../src/capabilities/capability.ts';
 import type { CallDeferral } from '../../src/engine/calls/call-deferral.ts';
-import type { StageHandler } from '../../src/engine/pipeline/stage-context.ts';
-import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
-import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
+import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { capabilities } from '../../src/host/capabilities.ts';
 import type { HostContext } from '../../src/host/capability-set.ts';
 import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { openDatabase } from '../../src/host/stores.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
-import { defineMessage } from '../../src/messages/message-type.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import type { SimulatorBill } from '../../src/simulator/bill.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { newHostDirectory } from './migrated-columns.ts';
-import { Died, mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
+import { cancelBatchMessages, replayBatches, writeModedBatch, writeModedItems } from './moded-batches.ts';
+import { Asked, modedStages, models } from './moded-stages.ts';
+import { mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
 
 /*
- * A pipeline of two stages, each with one call to a model, on an embedded host and the simulated providers. The clock of batches and
+ * A pipeline of two stages, each with one call to a model, on a host and the simulated providers. The clock of batches and
  * of the providers is the tests'; the job of the mode is run by hand, so that a test says when it dies.
  */
 
 export const minuteMs = 60_000;
 export const hourMs = 60 * minuteMs;
 
-const Asked = defineMessage('mode.asked').version(1, z.object({ text: z.string(), model: z.string() }));
-const Drafted = defineMessage('mode.drafted').version(1, z.object({ text: z.string(), model: z.string() }));
-
-const retry = { maxAttempts: 2, backoff: ['10ms'] } as const;
-const draft = defineStage('draft', { consumes: Asked.upTo(1), emits: [Drafted.v1], retry });
-const polish = defineStage('polish', { consumes: Drafted.upTo(1), retry });
-
-/** Items whose first run is lost as it is about to wait: its process died. */
-export const lostRuns = new Set<string>();
-
-const drafting: StageHandler<{ readonly text: string; readonly model: string }> = {
-  handle: async ({ data }, ctx) => {
-    const { text } = await generateText({
-      model: ctx.model(data.model, { step: 'draft' }),
-      prompt: `Draft: ${data.text}`,
-      maxOutputTokens: 4000,
-      abortSignal: ctx.signal,
-    }).catch((error: unknown) => {
-      if (lostRuns.delete(data.text)) throw new Died('The worker is dead.');
-      throw error;
-    });
-    ctx.emit(Drafted.v1, { text, model: data.model });
-  },
-};
-
-/** Streams, which an answer from a batch serves as well. */
-const polishing: StageHandler<{ readonly text: string; readonly model: string }> = {
-  handle: async ({ data }, ctx) => {
-    const { text } = streamText({
-      model: ctx.model(data.model, { step: 'polish' }),
-      prompt: `Polish: ${data.text}`,
-      maxOutputTokens: 4000,
-      abortSignal: ctx.signal,
-      onError: () => undefined,
-    });
-    return { text: await text };
-  },
-};
-
-export const models = { openai: 'openai/gpt-5-mini', anthropic: 'anthropic/claude-haiku-4-5' } as const;
+interface BeginOptions {
+  readonly deadline?: Date;
+  readonly text?: string;
+  /** Of all its items; the batch is of "blue". */
+  readonly itemTeam?: string;
+}
 
 interface Fixture {
   readonly host: Host;
@@ -136,7 +100,7 @@ export class ProviderModeFixture {
     const directory = await newHostDirectory('millrace-provider-mode-');
     const deferral: CallDeferral = {
       courseOf: async (request) => (await opened.fixture?.deferral.courseOf(request)) ?? { kind: 'now' },
-      waitOf: (origin) => (opened.fixture as ProviderModeFixture).deferral.waitOf(origin),
+      waitOf: (messageId) => (opened.fixture as ProviderModeFixture).deferral.waitOf(messageId),
     };
     const capability = {
       name: 'mode',
@@ -147,30 +111,34 @@ export class ProviderModeFixture {
           return { hooks: { deferral } };
         }),
     };
-    const host = await Host.open({
-      configuration: loadConfiguration({
-        environment: {},
-        options: {
-          dataDirectory: directory,
-          models: {
-            providers: {
-              openai: { apiKey: 'key', baseUrl: `${simulator.url}/openai/v1` },
-              anthropic: { apiKey: 'key', baseUrl: `${simulator.url}/anthropic/v1` },
-            },
+    const loaded = loadConfiguration({
+      environment: {},
+      options: {
+        dataDirectory: directory,
+        models: {
+          providers: {
+            openai: { apiKey: 'key', baseUrl: `${simulator.url}/openai/v1` },
+            anthropic: { apiKey: 'key', baseUrl: `${simulator.url}/anthropic/v1` },
           },
-          ...configuration,
         },
-      }),
+        ...configuration,
+      },
+    });
+    // An embedded ledger is migrated as it is opened.
+    if (configuration.ledger?.url !== undefined) {
+      const database = await openDatabase(loaded, 'migrate');
+      await migrate(database);
+      await database.close();
+    }
+    const host = await Host.open({
+      configuration: loaded,
       logger: silentLogger,
       capabilities: [...capabilities.filter(({ name }) => name !== ('batches' as string)), capability],
     });
     if (context === undefined) throw new Error('The host opens its capabilities.');
     const fixture = new ProviderModeFixture({ host, simulator, context }, directory);
     opened.fixture = fixture;
-    await host.start([
-      { definition: draft, handler: drafting } as unknown as RegisteredStage,
-      { definition: polish, handler: polishing } as unknown as RegisteredStage,
-    ]);
+    await host.start(modedStages);
     return fixture;
   }
 
@@ -201,6 +169,7 @@ export class ProviderModeFixture {
     this.#ids = [];
     this.#since = (await this.simulator.bill()).next;
     this.simulator.setBatchRules([]);
+    this.simulator.setRules([]);
     this.#mode = this.#openMode(new Mortality());
     this.#workers = this.#mode;
   }
@@ -259,26 +228,58 @@ export class ProviderModeFixture {
   async begin(
     mode: BatchMode,
     items: readonly (keyof typeof models)[],
-    { deadline, text = `batch ${this.#batches}` }: { deadline?: Date; text?: string } = {},
+    { deadline, text = `batch ${this.#batches}`, itemTeam = 'blue' }: BeginOptions = {},
   ): Promise<string> {
     this.#batches += 1;
     const batch = `batch-${this.#batches}`;
     this.#ids.push(batch);
-    const { database } = this.host.stores;
-    await database.query(
-      {
-        name: 'test.begin-batch',
-        text: `insert into millrace.batches (id, team, name, customer, feature, pipeline, type, version, settings, state, deadline, actor, created_at, started_at)
-          values ($1::uuid, 'blue', $2, 'acme', 'search', 'test', 'mode.asked', 1, $3, 'running', $4::timestamptz, 'test', $5::timestamptz, $5::timestamptz)`,
-      },
-      [batchId('blue', batch), batch, JSON.stringify({ mode }), deadline ?? null, this.now()],
-    );
-    const origin = { team: 'blue', customer: 'acme', feature: 'search', batch };
+    await this.writeBatch('blue', batch, { mode, deadline });
+    const origin = { team: itemTeam, customer: 'acme', feature: 'search', batch };
+    const id = batchId('blue', batch);
+    await writeModedItems(this.host.stores.database, id, { count: items.length, team: itemTeam });
     for (const [place, account] of items.entries()) {
       const data = { text: `item ${place} of ${text}`, model: models[account] };
-      await this.host.admissions.admit(Asked.v1, data, { origin });
+      const from = { source: sourceOf(id), id: String(place + 1) };
+      await this.host.admissions.admit(Asked.v1, data, { origin, ...from });
     }
     return batch;
+  }
+
+  /** A batch that runs, without items. */
+  async writeBatch(
+    team: string,
+    name: string,
+    { mode, deadline }: { readonly mode: BatchMode; readonly deadline?: Date | undefined },
+  ): Promise<void> {
+    const { database } = this.host.stores;
+    await writeModedBatch(database, { team, name }, { mode, deadline, beganAt: this.now() });
+  }
+
+  /** What an operator does whose batches have dead letters. Answers how many live again. */
+  async replayAll(): Promise<number> {
+    const revived = await replayBatches(this.host.stores.database, this.#ids);
+    for (const { stage, id } of revived) this.#fixture.context.engine.publisher.notify(stage, id);
+    return revived.length;
+  }
+
+  /** What whoever winds batches down does with their messages. */
+  async cancelMessages(): Promise<void> {
+    await cancelBatchMessages(this.host.stores.database, this.#ids);
+  }
+
+  /** Its messages by state and by the code that they were given up with. */
+  async ends(): Promise<readonly string[]> {
+    const { rows } = await this.rows<{ ended: string }>(
+      `select concat_ws(' ', state, error_code) as ended from millrace.messages
+       where batch = any($1::text[]) and stage <> '' order by 1`,
+      [this.#ids],
+    );
+    return rows.map(({ ended }) => ended);
+  }
+
+  /** How many retries of models were permitted since all tests began. */
+  async retries(): Promise<number> {
+    return await this.count('select coalesce(sum(retries), 0)::int as count from millrace.model_windows');
   }
 
   /** One turn of the mode's job. */

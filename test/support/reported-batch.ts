@@ -16,6 +16,8 @@ export interface ReportedCall {
   readonly isBatch?: boolean;
   readonly state?: 'reserved' | 'settled' | 'unsettled';
   readonly isEstimated?: boolean;
+  /** It is known to have cost nothing. */
+  readonly isFree?: boolean;
   /** Null: it has no price. */
   readonly costUsd?: string | null;
   readonly upperBoundUsd?: string;
@@ -198,7 +200,7 @@ function rowsOf(
 }
 
 function callRow(call: ReportedCall, messageId: Uuid, ordinal: number): Row {
-  const { state = 'settled', waste, costs, isEstimated = false } = call;
+  const { state = 'settled', waste, costs, isEstimated = false, isFree = false } = call;
   const isSettled = state === 'settled';
   const detail = Object.entries(costs ?? {}).map(([name, amount]) => `"cost_${name}":"${amount}"`);
   return {
@@ -212,15 +214,18 @@ function callRow(call: ReportedCall, messageId: Uuid, ordinal: number): Row {
     request_kind: call.isBatch === true ? 'batch' : 'single',
     upper_bound_usd: call.upperBoundUsd ?? null,
     outcome: { reserved: null, unsettled: 'unknown', settled: waste === 'failed' ? 'error' : 'ok' }[state],
-    settlement: { reserved: null, unsettled: 'unsettled', settled: isEstimated ? 'estimated' : 'reported' }[
-      state
-    ],
+    settlement: { reserved: null, unsettled: 'unsettled', settled: settlementOf(isEstimated, isFree) }[state],
     tokens: isSettled ? JSON.stringify(call.tokens ?? noTokens) : null,
     cost_usd: isSettled && call.costUsd !== null ? (call.costUsd ?? '0') : null,
     cost_detail: detail.length === 0 ? null : detail.join(','),
     waste_reason: waste ?? null,
     price_reference: call.priceReference ?? null,
   };
+}
+
+function settlementOf(isEstimated: boolean, isFree: boolean): string {
+  if (isFree) return 'free';
+  return isEstimated ? 'estimated' : 'reported';
 }
 
 async function insert(database: SqlDatabase, rows: readonly Row[], text: string): Promise<void> {

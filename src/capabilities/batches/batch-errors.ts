@@ -32,6 +32,18 @@ export const batchErrors = declareErrors({
     what: 'The input of a batch has faults; the first thousand are listed by line or row. Nothing was started.',
     todo: 'Correct the lines and send the input again, or make the batch with onInvalid "skip" to leave faulty items out.',
   },
+  MILLRACE_BATCH_OVER_BUDGET: {
+    status: 409,
+    retryable: false,
+    what: 'The batch is expected to use more than what a budget that stops calls has left in its present window. Nothing was started.',
+    todo: 'Raise the budget, wait for its next window, make the batch smaller, or start it all the same: "force": true, or --force.',
+  },
+  MILLRACE_BATCH_NO_HOST: {
+    status: 409,
+    retryable: false,
+    what: 'The command was to wait for the end of a batch on an embedded installation on which no host runs: nothing would work on it.',
+    todo: 'Start the host (`millrace start`), then submit again with --wait; or submit without --wait, and start the host after it.',
+  },
   MILLRACE_BATCH_UPLOAD_REPLACED: {
     status: 409,
     retryable: false,

@@ -63,6 +63,12 @@ export const batchMetrics = {
     labels: { state: openProviderBatchStates },
     help: 'Batches at providers that are not closed, by their state; aggregate with max.',
   },
+  provider_batch_hindered_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: {},
+    help: 'The longest time for which the steps of a provider batch have failed one after another, its provider not being configured included; 0 when there is none; aggregate with max.',
+  },
   provider_batch_oldest_open_seconds: {
     type: 'gauge',
     unit: 'seconds',

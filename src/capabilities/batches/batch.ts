@@ -74,12 +74,12 @@ export interface Batch {
   readonly endedAt: Date | undefined;
 }
 
-/** Who sends the messages of a batch: with the item's id, the message's identity. */
+/** Who sends the messages of a batch: with the item's id, the message's identity. No later batch of the same name has the id. */
 export function sourceOf(id: Uuid): string {
   return `/v1/batches/${id}`;
 }
 
-/** The id of a team's batch. */
+/** The id that a team's batch of this name had before batches got ids of their own. Nothing is found by it. */
 export function batchId(team: string, name: string): Uuid {
   return derivedId(new Date(0), 'batch', team, name);
 }

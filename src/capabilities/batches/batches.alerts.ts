@@ -54,5 +54,17 @@ export function batchAlerts(terms: RuleTerms): readonly Alert[] {
         'Looking does not tell whether the provider has the batch. It is not sent again by itself, for it may be paid twice; its items wait.',
       runbook: 'batches.md#a-provider-batch-is-unresolved',
     },
+    {
+      ...about,
+      alert: 'MillraceProviderBatchHindered',
+      expr: `max by (job) (millrace_provider_batch_hindered_seconds) > ${terms.seconds(limits.hinderedSeconds)}`,
+      forMinutes: limits.hinderedForMinutes,
+      severity: 'warning',
+      incident: 'provider_batch_hindered',
+      summary: 'A batch at a provider has not gone on for {{ humanizeDuration $value }}',
+      description:
+        'Each of its steps fails, or its provider is not configured any more. It goes on by itself when that is over; until then its items wait, and what they cost at most stays reserved.',
+      runbook: 'batches.md#a-provider-batch-is-hindered',
+    },
   ];
 }

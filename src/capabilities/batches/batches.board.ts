@@ -142,10 +142,20 @@ export const batchRunRows: readonly BoardRow[] = [
         description:
           'Time since the oldest batch at a provider was planned that goes on by itself. Providers promise a day.',
         unit: 's',
-        width: 12,
+        width: 6,
         hasCourse: true,
         limits: worseAbove({ amber: thresholds.batches.providerBatchAgeSeconds }),
         queries: [promql(maximum('provider_batch_oldest_open_seconds'), 'Age')],
+      }),
+      stat({
+        title: 'Hindered at providers',
+        description:
+          'The longest time for which the steps of a batch at a provider have failed one after another, or its provider has not been configured.',
+        unit: 's',
+        width: 6,
+        hasCourse: true,
+        limits: worseAbove({ amber: thresholds.batches.hinderedSeconds }),
+        queries: [promql(maximum('provider_batch_hindered_seconds'), 'Hindered')],
       }),
     ],
   },

@@ -1,9 +1,6 @@
 import { CorrectionLedger } from '../../engine/ledger/correction-ledger.ts';
-import { PriceCatalogues } from '../../engine/ledger/price-catalogues.ts';
-import { catalogueOf, PriceOverrides } from '../../engine/ledger/price-overrides.ts';
+import { presentPriceBook } from '../../engine/ledger/present-price-book.ts';
 import { CorrectionService } from './correction-service.ts';
-import { readOverlayFile } from '../../pricing/overlay.ts';
-import { packagedPriceBook } from '../../pricing/packaged-price-book.ts';
 import type { Installation } from '../../terminal/installation.ts';
 
 /** What it reads of the configuration. */
@@ -21,13 +18,7 @@ export async function withCorrectionService<Result>(
 ): Promise<Result> {
   const { priceOverlay: overlay, providers } = settings.models;
   return withLedger(async ({ database, clock }) => {
-    const overrides = catalogueOf((await new PriceOverrides(database).read()).overrides);
-    const catalogue = await new PriceCatalogues(database).present();
-    const pricer = packagedPriceBook({
-      ...(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) }),
-      ...(overrides === undefined ? {} : { overrides }),
-      ...(catalogue === undefined ? {} : { catalogue }),
-    });
+    const pricer = await presentPriceBook(database, overlay);
     return await work(
       new CorrectionService({
         ledger: new CorrectionLedger(database),

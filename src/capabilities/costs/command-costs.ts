@@ -1,5 +1,4 @@
-import { readOverlayFile } from '../../pricing/overlay.ts';
-import { packagedPriceBook } from '../../pricing/packaged-price-book.ts';
+import { presentPriceBook } from '../../engine/ledger/present-price-book.ts';
 import type { CommandContext } from '../../terminal/command-context.ts';
 import type { Installation } from '../../terminal/installation.ts';
 import { CostReports } from './cost-reports.ts';
@@ -23,9 +22,9 @@ export async function withCostReports<Result>(
 ): Promise<Result> {
   const { reports: limits, baseline } = settings.costs;
   const { priceOverlay: overlay, providers } = settings.models;
-  const book = packagedPriceBook(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) });
-  return withStores(({ columns, clock }) =>
-    work(
+  return withStores(async ({ database, columns, clock }) => {
+    const book = await presentPriceBook(database, overlay);
+    return await work(
       new CostReports({
         store: columns,
         limits,
@@ -38,6 +37,6 @@ export async function withCostReports<Result>(
           }),
       }),
       clock.now(),
-    ),
-  );
+    );
+  });
 }

@@ -1,15 +1,18 @@
 import type { Uuid } from '../../kernel/ids.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { ParkedOptions } from '../parked.ts';
+import type { CallFailureKind } from '../providers/health-signal.ts';
 import type { ProviderKind } from '../providers/provider-config.ts';
 import type { RenderedRequest } from '../providers/provider-exchange.ts';
 import type { RequestBounds } from '../providers/request-bounds.ts';
+import type { DeferredFailure } from './call-journal.ts';
 
 /*
  * Whether a message's request to a model is made at once, or put off. A request that is put off is a call like any other (reserved, with
  * its quotas, then settled), whose message waits meanwhile without a lease:
  *
  *   no recorded answer ─► courseOf ─► now        ─► gates, reserved, sent
+ *                             ├─────► refused    ─► the handler gets the error that the put-off request had
  *                             └─────► deferred   ─► kept ─► reserved as `batch` ─► the message is parked
  *                                                             └─ settled by whoever kept it, who then releases the message:
  *                                                                its handler runs again and finds the recorded answer
@@ -22,6 +25,8 @@ import type { RequestBounds } from '../providers/request-bounds.ts';
 export interface DeferrableRequest {
   readonly origin: Origin;
   readonly messageId: Uuid;
+  /** The message that it follows from, or itself. */
+  readonly rootId: Uuid;
   readonly stage: string;
   /** The configured name of the provider. */
   readonly provider: string;
@@ -29,10 +34,10 @@ export interface DeferrableRequest {
   readonly model: string;
   /** The service tier that the request itself asks for. */
   readonly tier: string;
-  /** How often it was put off before and has no answer that counts. */
+  /** How often it was put off and has no answer that counts, since an operator had its message run again. */
   readonly deferrals: number;
-  /** How the last of those failed, as its call says. */
-  readonly lastFailure: string | undefined;
+  /** How the last of those failed. */
+  readonly lastFailure: DeferredFailure | undefined;
 }
 
 /** A request that is put off. */
@@ -55,6 +60,10 @@ export type RequestCourse =
   | { readonly kind: 'now' }
   /** At once, in this service tier. */
   | { readonly kind: 'tier'; readonly tier: string }
+  /** Not at all: it was put off, and failed in a way that comes again. */
+  | { readonly kind: 'refused'; readonly failure: CallFailureKind; readonly message: string }
+  /** Not now, and maybe never. */
+  | { readonly kind: 'parked'; readonly message: string; readonly wait: ParkedOptions }
   | {
       readonly kind: 'deferred';
       readonly wait: DeferredWait;
@@ -65,6 +74,6 @@ export type RequestCourse =
 /** Who puts requests off. One capability at most does. */
 export interface CallDeferral {
   courseOf(request: DeferrableRequest): Promise<RequestCourse>;
-  /** What a message of this origin waits for while a request of it is under way. */
-  waitOf(origin: Origin): DeferredWait;
+  /** What a message waits for while a request of it is under way. */
+  waitOf(messageId: Uuid): Promise<DeferredWait>;
 }

@@ -3,6 +3,7 @@ import type { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
 import { Parked } from '../parked.ts';
+import { modelError } from '../providers/classify-model-error.ts';
 import { estimateInputTokens } from '../providers/input-estimate.ts';
 import type { CallDeferral, DeferrableRequest, DeferredWait, RequestCourse } from './call-deferral.ts';
 import { draftCall, type DraftSources } from './call-draft.ts';
@@ -51,11 +52,12 @@ export class CallDeferring {
     const { origin, message } = maker.owner;
     if (deferral === undefined || message === undefined) return undefined;
     const { earlier } = unanswered;
-    if (earlier.isAwaited) throw parked(question, deferral.waitOf(origin));
+    if (earlier.isAwaited) throw parked(question, await deferral.waitOf(message.id));
     const { target, tier } = question;
     const request: DeferrableRequest = {
       origin,
       messageId: message.id,
+      rootId: message.rootId,
       stage: message.stage,
       provider: target.provider,
       kind: target.kind,
@@ -70,6 +72,10 @@ export class CallDeferring {
         return undefined;
       case 'tier':
         return course.tier;
+      case 'parked':
+        throw new Parked(course.message, course.wait);
+      case 'refused':
+        throw refusedBefore(question, course);
       case 'deferred':
         if (await this.#defer(question, unanswered, { maker, messageId: message.id, course })) {
           throw parked(question, course.wait);
@@ -127,10 +133,25 @@ export class CallDeferring {
   }
 }
 
+type Refused = RequestCourse & { readonly kind: 'refused' };
+
 interface Deferring {
   readonly maker: CallMaker;
   readonly messageId: Uuid;
   readonly course: RequestCourse & { readonly kind: 'deferred' };
+}
+
+/** What the same request would meet that is made at once; it was paid for neither time. */
+function refusedBefore({ target }: CallQuestion, { failure: kind, message }: Refused): AppError {
+  const failed = {
+    kind,
+    billing: 'free',
+    message,
+    retryAfterMs: undefined,
+    headers: undefined,
+    usage: undefined,
+  } as const;
+  return modelError(failed, { model: `${target.provider}/${target.modelId}`, cause: undefined });
 }
 
 function parked({ target, step }: CallQuestion, wait: DeferredWait): AppError {

@@ -124,12 +124,13 @@ export class CallGroup implements CallOpener {
     const { attempt, earlier } = found;
     const tier = await deferring.pass(question, { ordinal, attempt, earlier }, maker);
     const asked = tier === undefined ? undefined : question.inTier?.(tier);
-    if (asked !== undefined) return await this.#openCall(asked, { ordinal, attempt }, tier);
+    const place = { ordinal, attempt, isFirstTry: isFirstTry || !earlier.wasMade };
+    if (asked !== undefined) return await this.#openCall(asked, place, tier);
     const { userSignal } = question;
     const signal = userSignal === undefined ? maker.signal : AbortSignal.any([maker.signal, userSignal]);
     const share = await question.join?.({ owner: maker.owner, attempt, signal });
     try {
-      return await this.#openCall(question, { ordinal, attempt, share, isFirstTry });
+      return await this.#openCall(question, { ...place, share });
     } catch (error) {
       share?.leave();
       throw error;

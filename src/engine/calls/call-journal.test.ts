@@ -17,6 +17,7 @@ function recorded(parts: Partial<RecordedCall>): RecordedCall {
     answer: { json: '"a"' },
     costUsd: undefined,
     isInvalidated: false,
+    isOfEarlierLife: false,
     ...parts,
   };
 }
@@ -78,9 +79,27 @@ describe('the journal', () => {
     );
     expect(journal.decide('s', 1, 'q', 'same_question')).toMatchObject({
       attempt: 3,
-      earlier: { isAwaited: false, deferrals: 2, lastFailure: 'server_error' },
+      earlier: { wasMade: false, isAwaited: false, deferrals: 2, lastFailure: { kind: 'server_error' } },
     });
-    expect(journal.decide('s', 3, 'q', 'same_question')).toMatchObject({ earlier: { deferrals: 0 } });
+    // Another question at the place did not fail.
+    expect(journal.decide('s', 1, 'p', 'same_question')).toMatchObject({
+      earlier: { deferrals: 2, lastFailure: undefined },
+    });
+    expect(journal.decide('s', 3, 'q', 'same_question')).toMatchObject({
+      earlier: { wasMade: true, deferrals: 0 },
+    });
+  });
+
+  it('does not count what was put off before its message was given up on and lived again', () => {
+    const failed = { requestKind: 'batch', outcome: 'error', answer: undefined } as const;
+    const journal = journalOf(
+      recorded({ ...failed, errorType: 'content_policy', isOfEarlierLife: true }),
+      recorded({ ...failed, attempt: 2, errorType: 'timeout' }),
+    );
+    expect(journal.decide('s', 1, 'q', 'same_question')).toMatchObject({
+      attempt: 3,
+      earlier: { deferrals: 1, lastFailure: { kind: 'timeout' } },
+    });
   });
 
   it('does not give what is not a whole answer', () => {

@@ -1,3 +1,4 @@
+import type { Uuid } from '../../kernel/ids.ts';
 import type { RecordedCall } from '../ledger/call-ledger.ts';
 
 /*
@@ -26,14 +27,28 @@ export type JournalEntry =
       readonly earlier: EarlierRequests;
     };
 
-/** What is known of the same request that was put off in earlier runs. */
+/** What is known of the same request in earlier runs. */
 export interface EarlierRequests {
-  /** One is still under way: its answer comes. */
+  /** One at its place was made at once. Those that were put off are no attempts that a provider has to bear. */
+  readonly wasMade: boolean;
+  /** One that was put off is still under way: its answer comes. */
   readonly isAwaited: boolean;
-  /** How many have ended without an answer that counts. */
+  /** How many that were put off have ended without an answer that counts, since an operator had the message run again. */
   readonly deferrals: number;
-  /** How the last of them failed. */
-  readonly lastFailure: string | undefined;
+  /** How the last of these failed, if it asked the same. */
+  readonly lastFailure: DeferredFailure | undefined;
+}
+
+/** A request that was put off, and failed. */
+export interface DeferredFailure {
+  readonly callId: Uuid;
+  readonly kind: string;
+}
+
+/** Those that were put off at a place and have ended. */
+interface EndedRequests {
+  readonly deferrals: number;
+  readonly last: RecordedCall | undefined;
 }
 
 type Answered = RecordedCall & { readonly answer: NonNullable<RecordedCall['answer']> };
@@ -43,7 +58,8 @@ export class CallJournal {
   /** Those that were put off and have not ended, by step. */
   readonly #awaited = new Map<string, RecordedCall[]>();
   /** Those that were put off and have ended, by place. */
-  readonly #deferred = new Map<string, Omit<EarlierRequests, 'isAwaited'>>();
+  readonly #deferred = new Map<string, EndedRequests>();
+  readonly #made = new Set<string>();
   readonly #attempts = new Map<string, number>();
   readonly #ordinals = new Map<string, number>();
 
@@ -53,6 +69,7 @@ export class CallJournal {
       const place = placeOf(call.step, call.ordinal);
       this.#attempts.set(place, Math.max(this.#attempts.get(place) ?? 0, call.attempt));
       if (call.requestKind === 'batch') this.#loadDeferred(call, place);
+      else this.#made.add(place);
       if (!isAnswered(call)) continue;
       const known = this.#answered.get(call.step);
       if (known === undefined) this.#answered.set(call.step, [call]);
@@ -78,7 +95,10 @@ export class CallJournal {
     const place = placeOf(step, ordinal);
     const attempt = (this.#attempts.get(place) ?? 0) + 1;
     this.#attempts.set(place, attempt);
-    const earlier = { isAwaited: this.#takeAwaited(step, digest), ...this.#deferredAt(place) };
+    const { deferrals, last } = this.#deferredAt(place);
+    const isAwaited = this.#takeAwaited(step, digest);
+    const wasMade = this.#made.has(place);
+    const earlier = { wasMade, isAwaited, deferrals, lastFailure: failureOf(last, digest) };
     return { kind: 'call', attempt, hasDiverged: samePlace !== -1, earlier };
   }
 
@@ -92,9 +112,8 @@ export class CallJournal {
       const known = this.#awaited.get(call.step);
       if (known === undefined) this.#awaited.set(call.step, [call]);
       else known.push(call);
-    } else {
-      const deferrals = this.#deferredAt(place).deferrals + 1;
-      this.#deferred.set(place, { deferrals, lastFailure: call.errorType });
+    } else if (!call.isOfEarlierLife) {
+      this.#deferred.set(place, { deferrals: this.#deferredAt(place).deferrals + 1, last: call });
     }
   }
 
@@ -106,9 +125,15 @@ export class CallJournal {
     return found !== -1;
   }
 
-  #deferredAt(place: string): Omit<EarlierRequests, 'isAwaited'> {
-    return this.#deferred.get(place) ?? { deferrals: 0, lastFailure: undefined };
+  #deferredAt(place: string): EndedRequests {
+    return this.#deferred.get(place) ?? { deferrals: 0, last: undefined };
   }
+}
+
+/** Another question at the place may be answered. */
+function failureOf(call: RecordedCall | undefined, digest: string): DeferredFailure | undefined {
+  if (call?.errorType === undefined || call.requestDigest !== digest) return undefined;
+  return { callId: call.id, kind: call.errorType };
 }
 
 function isAnswered(call: RecordedCall): call is Answered {

@@ -25,7 +25,7 @@ export interface CallPlace {
   readonly attempt: number;
   /** The place in a request that it shares with others; undefined for a request of its own. */
   readonly share?: RequestShare | undefined;
-  /** It follows on a shared request that was refused: as far as gates go, nothing of its own has failed. */
+  /** It follows on a shared request that was refused, or on requests that were put off: as far as gates go, nothing of its own has failed. */
   readonly isFirstTry?: boolean;
 }
 

@@ -54,6 +54,8 @@ export interface DeferredSettlerOptions {
 interface EndedCall {
   readonly facts: AttributedCall;
   readonly end: SettledCall;
+  /** Why it was written without a part of what it holds. */
+  readonly refusal?: AppError;
 }
 
 const maxDurationMs = 2 ** 31 - 1;
@@ -162,18 +164,12 @@ export class DeferredSettler {
     call: EndedCall,
     refusal: AppError,
   ): Promise<EndedCall | undefined> {
-    const { logger, metrics } = this.#options;
     const sound = soundEnd(call.end, refusal);
     const forms = [...(sound === undefined ? [] : [sound]), bareEnd(call.end, refusal)];
     for (const [place, end] of forms.entries()) {
       try {
         const [isWritten = false] = await this.#writePart(transaction, [{ ...call, end }]);
-        metrics.settlementReduced();
-        logger.warn(
-          { error: refusal, callId: end.id, hasAnswer: end.answer !== undefined },
-          'a settlement was refused for what it holds: usage and cost are kept without what is odd in it',
-        );
-        return isWritten ? { ...call, end } : undefined;
+        return isWritten ? { ...call, end, refusal } : undefined;
       } catch (error) {
         if (!isRefusedData(error) || place === forms.length - 1) throw error;
       }
@@ -182,8 +178,15 @@ export class DeferredSettler {
   }
 
   #tell(written: readonly EndedCall[]): void {
-    const { metrics } = this.#options;
-    for (const { facts, end } of written) {
+    const { logger, metrics } = this.#options;
+    for (const { facts, end, refusal } of written) {
+      if (refusal !== undefined) {
+        metrics.settlementReduced();
+        logger.warn(
+          { error: refusal, callId: end.id, hasAnswer: end.answer !== undefined },
+          'a settlement was refused for what it holds: usage and cost are kept without what is odd in it',
+        );
+      }
       const { message, provider, model, attempt } = facts;
       const { tokens, costUsd, isSuspect = false } = end;
       metrics.callEnded(labelsOf({ provider, modelId: model }, message), {

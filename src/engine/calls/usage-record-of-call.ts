@@ -99,7 +99,7 @@ export function recordsOfCorrection(
 }
 
 /**
- * What makes waste of an answer that was found to be an invalid output after its call had been recorded: one correction takes all
+ * What makes waste of an answer that was found to be of no use after its call had been recorded (an invalid output, or one that was asked for once more): one correction takes all
  * back that the call is in its sums (counts, tokens, cost, upper bound), another adds it again as waste. Every sum stays what it
  * was but those of the waste.
  */
@@ -107,6 +107,7 @@ export function recordsOfInvalidation(
   owner: CallAttribution,
   call: AnsweredCall,
   recordedAt: Date,
+  wasteReason: WasteReason = 'invalid_output',
 ): readonly [UsageRecord, UsageRecord] {
   // Their time is that of the call's own record: both belong into its hour.
   const { costUsd, upperBoundUsd, reservedAt } = call;
@@ -141,7 +142,7 @@ export function recordsOfInvalidation(
       counts,
       tokens: call.tokens,
       ...partFields(parts),
-      wasteReason: 'invalid_output',
+      wasteReason,
       ...(costUsd === undefined ? {} : { costUsd }),
       ...(upperBoundUsd === undefined ? {} : { upperBoundUsd }),
     },

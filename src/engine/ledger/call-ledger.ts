@@ -43,6 +43,8 @@ export interface RecordedCall {
   readonly costUsd: Usd | undefined;
   /** The answer was found to be of no use. */
   readonly isInvalidated: boolean;
+  /** It was put off, and its message was given up on after that and lives again. */
+  readonly isOfEarlierLife: boolean;
 }
 
 /**
@@ -239,6 +241,7 @@ interface RecordedCallRow {
   readonly answer_ref: string | null;
   readonly cost_usd: string | null;
   readonly is_invalidated: boolean;
+  readonly is_of_earlier_life: boolean;
 }
 
 interface CallTotalsRow {
@@ -270,6 +273,7 @@ function recordedCallOf(row: RecordedCallRow): RecordedCall {
     answer: answerOf(row),
     costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
     isInvalidated: row.is_invalidated,
+    isOfEarlierLife: row.is_of_earlier_life,
   };
 }
 

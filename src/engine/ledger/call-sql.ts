@@ -122,7 +122,9 @@ export const settleCalls = named(
 export const listCalls = named(
   'ledger.list_calls',
   `select id, message_id, fencing_token, step, ordinal, attempt, state, outcome, settlement, request_digest, provider, model, operation, tier,
-     request_kind, error_type, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, invalidated_at is not null as is_invalidated
+     request_kind, error_type, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, invalidated_at is not null as is_invalidated,
+     case when request_kind = 'batch' then exists (
+       select from millrace.dead_letter_actions a where a.message_id = calls.message_id and a.fencing_token >= calls.fencing_token) else false end as is_of_earlier_life
    from millrace.calls where message_id = any($1::uuid[]) order by reserved_at, ordinal, attempt, id`,
 );
 

@@ -23,7 +23,8 @@ export interface AnsweredCall extends StoredCall {
   readonly storedTokens: string | null;
 }
 
-interface AnsweredCallRow extends StoredCallRow {
+/** Its row. */
+export interface AnsweredCallRow extends StoredCallRow {
   readonly answered_model: string | null;
   readonly settlement: Settlement;
   readonly provider_request_id: string | null;
@@ -98,7 +99,8 @@ export class InvalidOutputLedger {
   }
 }
 
-function answeredCallOf(row: AnsweredCallRow): AnsweredCall {
+/** The call as its row tells it. */
+export function answeredCallOf(row: AnsweredCallRow): AnsweredCall {
   const costUsd = row.cost_usd === null ? undefined : usd(row.cost_usd);
   return {
     ...storedCallOf(row),

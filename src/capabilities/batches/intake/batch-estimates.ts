@@ -22,6 +22,17 @@ export interface BatchEstimatesOptions {
 const unlikeSizes = 1.5;
 const boundDigits = 6;
 
+/** A budget that has too little left for a batch. */
+export interface Shortage {
+  /** Absent where the viewer does not see it. */
+  readonly room?: QuotaRoom;
+  /** What the batch is expected to use, p90. */
+  readonly needed: Usd;
+}
+
+/** What happens at the limits of budgets that stop calls. */
+const stopping: readonly string[] = ['park', 'refuse'];
+
 /** What batches are expected to cost, before they start. */
 export class BatchEstimates {
   readonly #options: BatchEstimatesOptions;
@@ -32,11 +43,8 @@ export class BatchEstimates {
 
   /** By what such messages of the same team used of late, at the prices of now. A viewer of one team is told of its budgets only. */
   async estimate(batch: IncomingBatch, { team }: Viewer): Promise<BatchEstimate> {
-    const { database, pricer, priceProviderOf, clock } = this.#options;
-    const items = batch.items - batch.ended.skipped;
-    const sample = await readRecentMessages(database, batch);
-    const question = { items, sample, pricer, priceProviderOf, at: clock.now() };
-    const forecast = sample.length === 0 ? undefined : forecastCosts(question);
+    const { database } = this.#options;
+    const { items, sample, forecast } = await this.#forecast(batch);
     const rooms = await readQuotaRooms(database, batch.origin, batch.pipeline, team);
     return {
       items,
@@ -49,6 +57,40 @@ export class BatchEstimates {
       budgets: rooms.map((room) => roomPart(room, fitsIn(room, forecast, batch))),
       notes: notesOf(batch, sample, forecast, rooms),
     };
+  }
+
+  /**
+   * The budgets at whose limits calls stop and that have less left than nine of ten such batches use, in the mode that the batch is in. Of budgets that
+   * a viewer of one team does not see neither name nor amount is told.
+   */
+  async shortages(batch: IncomingBatch, { team }: Viewer): Promise<readonly Shortage[]> {
+    const { database } = this.#options;
+    const { forecast } = await this.#forecast(batch);
+    if (forecast === undefined) return [];
+    const rooms = await readQuotaRooms(database, batch.origin, batch.pipeline);
+    const short = rooms.flatMap((room): readonly Shortage[] => {
+      const needed = neededOf(room, forecast, batch);
+      const isShort = stopping.includes(room.atLimit) && needed?.greaterThan(room.left) === true;
+      return isShort && needed !== undefined ? [{ room, needed }] : [];
+    });
+    if (short.length === 0 || team === undefined) return short;
+    const seen = await readQuotaRooms(database, batch.origin, batch.pipeline, team);
+    const names = new Set(seen.map(({ name }) => name));
+    return short.map(({ room, needed }) =>
+      room !== undefined && names.has(room.name) ? { room, needed } : { needed },
+    );
+  }
+
+  async #forecast(batch: IncomingBatch): Promise<{
+    readonly items: number;
+    readonly sample: readonly RecentMessage[];
+    readonly forecast: CostForecast | undefined;
+  }> {
+    const { database, pricer, priceProviderOf, clock } = this.#options;
+    const items = batch.items - batch.ended.skipped;
+    const sample = await readRecentMessages(database, batch);
+    const question = { items, sample, pricer, priceProviderOf, at: clock.now() };
+    return { items, sample, forecast: sample.length === 0 ? undefined : forecastCosts(question) };
   }
 
   /** One call of each model that the pipeline names, for each item: its data as input, and the longest answer. */
@@ -83,18 +125,27 @@ function sampleOf(
 
 /** Whether the quota has room for what nine of ten such batches use in the mode that the batch is in. */
 function fitsIn(
-  { unit, left, model }: QuotaRoom,
+  room: QuotaRoom,
   forecast: CostForecast | undefined,
-  { settings }: IncomingBatch,
+  batch: IncomingBatch,
 ): boolean | undefined {
-  if (forecast === undefined || model !== undefined) return undefined;
+  const needed = forecast === undefined ? undefined : neededOf(room, forecast, batch);
+  return needed === undefined ? undefined : room.left.greaterThanOrEqualTo(needed);
+}
+
+/** What nine of ten such batches use of the quota at most; undefined where that is not known. */
+function neededOf(
+  { unit, model }: QuotaRoom,
+  forecast: CostForecast,
+  { settings }: IncomingBatch,
+): Usd | undefined {
+  if (model !== undefined) return undefined;
   if (unit === 'tokens') {
     const tokens = forecast.models.reduce((sum, one) => sum + one.inputTokens.p90 + one.outputTokens.p90, 0);
-    return left.greaterThanOrEqualTo(usd(String(tokens)));
+    return usd(String(tokens));
   }
   const mode = settings.mode === 'auto' ? 'online' : settings.mode;
-  const p90: Usd | undefined = forecast.modes.find((one) => one.mode === mode)?.total?.p90;
-  return p90 === undefined ? undefined : left.greaterThanOrEqualTo(p90);
+  return forecast.modes.find((one) => one.mode === mode)?.total?.p90;
 }
 
 function notesOf(

@@ -2,11 +2,12 @@ import type { Operator, Viewer } from '../../../http/operator.ts';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Clock } from '../../../kernel/clock.ts';
+import { toldFaults } from '../../../kernel/fault.ts';
 import { newId, type Uuid } from '../../../kernel/ids.ts';
+import { formatUsd } from '../../../kernel/money.ts';
 import { parseOrigin } from '../../../messages/origin.ts';
-import { batchId } from '../batch.ts';
 import { batchErrors } from '../batch-errors.ts';
-import type { BatchEstimates } from './batch-estimates.ts';
+import type { BatchEstimates, Shortage } from './batch-estimates.ts';
 import type { BatchUploads, TakenUpload } from './batch-uploads.ts';
 import type { BatchEstimate } from './estimate-document.ts';
 import type { BatchInput } from './input/input-records.ts';
@@ -21,6 +22,14 @@ export interface BatchIntakeOptions {
   /** Which messages the items are. Throws MILLRACE_BATCH_TYPE_UNCLEAR. */
   readonly itemTypeOf: (asked: AskedType) => ItemType;
   readonly clock: Clock;
+}
+
+/** What a batch would be. */
+export interface DryRun {
+  /** The batch that has the name already. */
+  readonly existing: IncomingBatch | undefined;
+  readonly taken: TakenUpload;
+  readonly estimate: BatchEstimate;
 }
 
 /**
@@ -45,8 +54,7 @@ export class BatchIntake {
     const { ledger, itemTypeOf, clock } = this.#options;
     const team = teamOf(request, operator);
     const requestDigest = digestOf(request, team);
-    const id = batchId(team, request.name);
-    const before = await ledger.find(id, operator);
+    const before = await this.named(team, request.name);
     if (before !== undefined) return { batch: sameAs(before, requestDigest), isNew: false };
     const { name, customer, feature, labels, pipeline, settings, priority } = request;
     const deadline = request.deadline === undefined ? undefined : new Date(request.deadline);
@@ -55,13 +63,58 @@ export class BatchIntake {
     }
     const { type, version } = itemTypeOf(request);
     const origin = parseOrigin({ team, customer, feature, batch: name, labels });
-    const asked = { pipeline, type, version, settings, priority, deadline, requestDigest };
+    const id = newId(clock.now());
+    const asked = { id, pipeline, type, version, settings, priority, deadline, requestDigest };
     const created = await ledger.create(
       { ...asked, origin: { ...origin, batch: name }, actor: operator.actor },
       newId(clock.now()),
     );
     if (created !== undefined) return { batch: created, isNew: true };
-    return { batch: sameAs(await this.#get(id, operator), requestDigest), isNew: false };
+    const other = await ledger.findNamed(team, name);
+    if (other === undefined)
+      throw new AppError(
+        batchErrors.MILLRACE_BATCH_STATE,
+        `A batch "${name}" was made and discarded by somebody else in this moment: ask again.`,
+      );
+    return { batch: sameAs(other, requestDigest), isNew: false };
+  }
+
+  /**
+   * The batch of a team that has a name. One that somebody began to discard, or that is being removed for its age, has it no longer: what is left of it
+   * is removed first.
+   */
+  async named(team: string, name: string): Promise<IncomingBatch | undefined> {
+    const { ledger } = this.#options;
+    const batch = await ledger.findNamed(team, name);
+    if (batch === undefined || !batch.isRemoving) return batch;
+    await ledger.finishRemoval(batch.id);
+    return await ledger.findNamed(team, name);
+  }
+
+  /**
+   * Checks an input and says what it is expected to cost, with nothing left of it: it is taken in as a batch of its own, so that one that has the name stays
+   * as it is. Throws what making a batch and taking in its items throws.
+   */
+  async dryRun(
+    request: CreateBatchRequest,
+    input: BatchInput,
+    operator: Operator,
+    confirm?: () => Promise<void>,
+  ): Promise<DryRun> {
+    const { clock, estimates } = this.#options;
+    const team = teamOf(request, operator);
+    const existing = await this.named(team, request.name);
+    if (existing !== undefined) sameAs(existing, digestOf(request, team));
+    const name = `dry run ${newId(clock.now())}`;
+    const { batch } = await this.create({ ...request, name }, operator);
+    try {
+      const taken = await this.upload(batch.id, input, operator, confirm);
+      // Budgets may be of the batch's name.
+      const named = { ...taken.batch, origin: { ...taken.batch.origin, batch: request.name } };
+      return { existing, taken, estimate: await estimates.estimate(named, operator) };
+    } finally {
+      await this.discard(batch.id, 'a dry run', operator);
+    }
   }
 
   /** Takes in the items of a batch; `BatchUploads` says what it throws. Throws MILLRACE_BATCH_NOT_FOUND. */
@@ -90,13 +143,25 @@ export class BatchIntake {
     return await this.#options.estimates.estimate(batch, viewer);
   }
 
-  /** Lets a batch run whose items are complete. One that was started already is answered as it is. Throws MILLRACE_BATCH_NOT_FOUND and MILLRACE_BATCH_STATE. */
-  async start(id: string, reason: string, operator: Operator): Promise<IncomingBatch> {
-    const { ledger, clock } = this.#options;
+  /**
+   * Lets a batch run whose items are complete. One that was started already is answered as it is. Throws MILLRACE_BATCH_NOT_FOUND, MILLRACE_BATCH_STATE, and,
+   * unless it is forced, MILLRACE_BATCH_OVER_BUDGET.
+   */
+  async start(
+    id: string,
+    reason: string,
+    operator: Operator,
+    { force = false }: { readonly force?: boolean | undefined } = {},
+  ): Promise<IncomingBatch> {
+    const { ledger, clock, estimates } = this.#options;
     const batch = await this.#get(id, operator);
     if (batch.startedAt !== undefined) return batch;
+    if (!force && batch.uploadState === 'complete') {
+      const shortages = await estimates.shortages(batch, operator);
+      if (shortages.length > 0) throw overBudget(batch, shortages);
+    }
     const record = { id: newId(clock.now()), actor: operator.actor, reason };
-    const started = await ledger.start(batch.id, record);
+    const started = await ledger.start(batch.id, record, force);
     if (started !== undefined) return started;
     const now = await this.#get(batch.id, operator);
     if (now.startedAt !== undefined) return now;
@@ -145,6 +210,24 @@ function sameAs(batch: IncomingBatch, requestDigest: string): IncomingBatch {
   throw new AppError(
     batchErrors.MILLRACE_BATCH_EXISTS,
     `The team "${origin.team}" has a batch "${origin.batch}" already (${state}), which was asked for differently.`,
+  );
+}
+
+function overBudget({ origin }: IncomingBatch, shortages: readonly Shortage[]): AppError {
+  const faults = shortages.map(({ room, needed }) => {
+    if (room === undefined)
+      return {
+        field: 'budget',
+        problem: `a budget that is not the team's has less left than the batch needs`,
+      };
+    const unit = room.unit === 'usd' ? 'USD' : 'tokens';
+    const problem = `has ${formatUsd(room.left)} ${unit} left until ${room.endsAt.toISOString()}, and the batch is expected to use up to ${formatUsd(needed)} ${unit}`;
+    return { field: `budget "${room.name}"`, problem };
+  });
+  return new AppError(
+    batchErrors.MILLRACE_BATCH_OVER_BUDGET,
+    `The batch "${origin.batch}" is not started: ${toldFaults(faults)}.`,
+    { faults },
   );
 }
 

@@ -95,8 +95,8 @@ export class ItemReader {
       faults.push({ field: 'team', problem: `must be "${batch.origin.team}", the team of the API key` });
       return batch.origin;
     }
-    const key = JSON.stringify([team, customer, labels]);
-    const known = this.#known.get(key);
+    const key = keyOf([team, customer, labels]);
+    const known = key === undefined ? undefined : this.#known.get(key);
     if (known !== undefined) return known;
     try {
       const origin = parseOrigin({
@@ -106,7 +106,7 @@ export class ItemReader {
         ...(isAbsent(labels) ? {} : { labels: withBatchLabels(batch.origin.labels, labels) }),
       });
       if (this.#known.size >= maxKnownOrigins) this.#known.clear();
-      this.#known.set(key, origin);
+      if (key !== undefined) this.#known.set(key, origin);
       return origin;
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -163,6 +163,16 @@ function idProblem(id: unknown): string {
   if (typeof id !== 'string') return 'is not a text';
   if (id.length === 0 || id.length > maxIdCharacters) return `has 1 to ${maxIdCharacters} characters`;
   return isStorableText(id) ? `must not begin with "${reservedIds}"` : storableProblem;
+}
+
+/** One text for what an item names. Undefined where it is no names: it is refused, and may be nested deeper than can be written. */
+function keyOf(named: readonly unknown[]): string | undefined {
+  const texts = named.flatMap((value): readonly unknown[] =>
+    typeof value === 'object' && value !== null ? Object.values(value) : [value],
+  );
+  return texts.every((value) => isAbsent(value) || typeof value === 'string')
+    ? JSON.stringify(named)
+    : undefined;
 }
 
 function isAbsent(value: unknown): boolean {

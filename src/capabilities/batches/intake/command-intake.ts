@@ -1,10 +1,9 @@
+import { presentPriceBook } from '../../../engine/ledger/present-price-book.ts';
 import { checkMessageData } from '../../../engine/pipeline/admissions.ts';
 import type { StageDefinition } from '../../../engine/pipeline/stage-definition.ts';
 import { StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import { storedForm } from '../../../messages/message-type.ts';
-import { readOverlayFile } from '../../../pricing/overlay.ts';
-import { packagedPriceBook } from '../../../pricing/packaged-price-book.ts';
 import type { Installation, LedgerAccess } from '../../../terminal/installation.ts';
 import { batchErrors } from '../batch-errors.ts';
 import { BatchEstimates } from './batch-estimates.ts';
@@ -33,11 +32,11 @@ export async function withBatchIntake<Result>(
 ): Promise<Result> {
   const { batches, messages, models } = settings;
   const { priceOverlay: overlay, providers } = models;
-  const pricer = packagedPriceBook(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) });
   const checks =
     definitions === undefined ? unchecked(messages.maxDepth) : checkedBy(definitions, messages.maxDepth);
-  return withLedger((access) => {
+  return withLedger(async (access) => {
     const { database, clock } = access;
+    const pricer = await presentPriceBook(database, overlay);
     const ledger = new IntakeLedger(database);
     const { checkData, itemTypeOf: typeOf, modelsOf } = checks;
     const intake = new BatchIntake({
@@ -58,7 +57,7 @@ export async function withBatchIntake<Result>(
       itemTypeOf: typeOf,
       clock,
     });
-    return work(intake, access);
+    return await work(intake, access);
   });
 }
 

@@ -36,8 +36,11 @@ interface NamedOptions extends StoreOptions {
   readonly team?: string;
   readonly reason?: string;
   readonly actor?: string;
+  readonly force?: boolean;
   readonly json?: boolean;
 }
+
+const forceHelp = 'start it although it is expected to use more than what a budget has left';
 
 type IntakeContext = CommandContext<IntakeCommandSettings>;
 
@@ -88,6 +91,7 @@ export function addIntakeCommands(
       '--dry-run',
       'start nothing and leave nothing: check the items and say what they are expected to cost',
     )
+    .option('--force', forceHelp)
     .option('--wait', 'show the progress until the batch has ended; the exit code is 0 when it succeeded')
     .option('--reason <text>', 'why; it stands in the audit')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it')
@@ -100,6 +104,7 @@ export function addIntakeCommands(
     .action(bind((name: string, options: NamedOptions) => estimate(context, name, options)));
   addChange(batch.command('start'))
     .description('start a batch whose items are all there')
+    .option('--force', forceHelp)
     .action(bind((name: string, options: NamedOptions) => start(context, name, options)));
   addChange(batch.command('discard'))
     .description('remove a batch that was not started, with its items')
@@ -147,8 +152,9 @@ async function estimate(context: IntakeContext, name: string, options: NamedOpti
 
 async function start(context: IntakeContext, name: string, options: NamedOptions): Promise<number> {
   const { reason } = parseRequest(startBatchSchema, given(options.reason));
+  const { force } = options;
   const batch = await withIntake(context, name, options, (intake, id) =>
-    intake.start(id, reason, { actor: operatorName(options.actor), team: options.team }),
+    intake.start(id, reason, { actor: operatorName(options.actor), team: options.team }, { force }),
   );
   const document = batchDocument(batch);
   print(context, options.json === true ? json(document) : batchText(document));

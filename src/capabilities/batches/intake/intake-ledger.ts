@@ -3,7 +3,7 @@ import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts'
 import { originColumns } from '../../../engine/ledger/stored-message.ts';
 import type { Viewer } from '../../../http/operator.ts';
 import { type Uuid, isUuid } from '../../../kernel/ids.ts';
-import { type Batch, batchId } from '../batch.ts';
+import type { Batch } from '../batch.ts';
 import { batchOf, type BatchRow } from '../batch-rows.ts';
 import type { PlannedChunk } from './chunk-plan.ts';
 import * as sql from './intake-sql.ts';
@@ -15,12 +15,14 @@ export interface IncomingBatch extends Batch {
   readonly inputTokens: number;
   /** Of their data. */
   readonly inputBytes: number;
+  /** Whether somebody has begun to remove it: it is over, and its name is free. */
+  readonly isRemoving: boolean;
 }
 
 /** A batch that is to be made. */
 export interface NewBatch extends Pick<
   Batch,
-  'origin' | 'pipeline' | 'type' | 'version' | 'settings' | 'priority' | 'deadline' | 'actor'
+  'id' | 'origin' | 'pipeline' | 'type' | 'version' | 'settings' | 'priority' | 'deadline' | 'actor'
 > {
   readonly requestDigest: string;
 }
@@ -78,13 +80,18 @@ export class IntakeLedger {
     return isUuid(id) ? await this.#one(sql.findBatch, [id, team]) : undefined;
   }
 
+  /** The batch of a team that has this name now. */
+  async findNamed(team: string, name: string): Promise<IncomingBatch | undefined> {
+    return await this.#one(sql.findNamed, [team, name]);
+  }
+
   /** Makes a batch; undefined when the team has one of this name. */
   async create(batch: NewBatch, actionId: Uuid): Promise<IncomingBatch | undefined> {
-    const { origin, pipeline, type, version, settings, priority, deadline, actor, requestDigest } = batch;
+    const { id, origin, pipeline, type, version, settings, priority, deadline, actor, requestDigest } = batch;
     const { batch: name, ...columns } = originColumns(origin);
     const row = jsonRow('batches', () => ({
       ...columns,
-      id: batchId(origin.team, origin.batch),
+      id,
       name,
       pipeline,
       type,
@@ -158,22 +165,28 @@ export class IntakeLedger {
     return await this.#one(sql.endUpload, [batch, upload, state, items, chunks, skipped, tokens, bytes]);
   }
 
-  /** Lets a batch with a complete upload run; undefined for any other. */
-  async start(id: Uuid, { id: actionId, actor, reason }: IntakeAction): Promise<IncomingBatch | undefined> {
-    return await this.#one(sql.startBatch, [id, actionId, actor, reason]);
+  /** Lets a batch with a complete upload run, forced past budgets or not; undefined for any other. */
+  async start(
+    id: Uuid,
+    { id: actionId, actor, reason }: IntakeAction,
+    isForced: boolean,
+  ): Promise<IncomingBatch | undefined> {
+    return await this.#one(sql.startBatch, [id, actionId, actor, reason, isForced]);
   }
 
   /** Removes a batch that is not started, with its items. Repeated, it goes on where it broke off. False for one that is started or not there. */
   async discard(id: Uuid, { id: actionId, actor, reason }: IntakeAction): Promise<boolean> {
     await this.#database.query(sql.discardBatch, [id, actionId, actor, reason]);
+    return await this.finishRemoval(id);
+  }
+
+  /** Goes on removing a batch that somebody has begun to remove. False for any other, and where it is gone. */
+  async finishRemoval(id: Uuid): Promise<boolean> {
     for (;;) {
-      const { rows } = await this.#database.query<{ removed: number }>(sql.clearDiscarded, [
-        id,
-        removedAtOnce,
-      ]);
+      const { rows } = await this.#database.query<{ removed: number }>(sql.clearRemoved, [id, removedAtOnce]);
       if ((rows[0]?.removed ?? 0) === 0) break;
     }
-    return (await this.#database.query(sql.removeDiscarded, [id])).affected > 0;
+    return (await this.#database.query(sql.removeCleared, [id])).affected > 0;
   }
 
   async #one(
@@ -190,6 +203,7 @@ interface IncomingRow extends BatchRow {
   readonly request_digest: string | null;
   readonly input_tokens: string;
   readonly input_bytes: string;
+  readonly is_removing: boolean;
 }
 
 function incomingOf(row: IncomingRow): IncomingBatch {
@@ -198,6 +212,7 @@ function incomingOf(row: IncomingRow): IncomingBatch {
     requestDigest: row.request_digest ?? undefined,
     inputTokens: Number(row.input_tokens),
     inputBytes: Number(row.input_bytes),
+    isRemoving: row.is_removing,
   };
 }
 

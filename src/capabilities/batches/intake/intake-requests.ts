@@ -81,6 +81,10 @@ export type UploadQuery = z.output<typeof uploadQuerySchema>;
 /** POST /v1/batches/{id}/start: the body. */
 export const startBatchSchema = z.strictObject({
   dryRun: z.boolean().default(false).describe('Start nothing; answer what it is expected to cost.'),
+  force: z
+    .boolean()
+    .default(false)
+    .describe('Start it although it is expected to use more than what a budget has left.'),
   reason,
 });
 

@@ -8,12 +8,19 @@ import { batchColumns } from '../batch-rows.ts';
  */
 
 /** The columns of a batch, and what only the intake knows of it. */
-const columns = `${batchColumns}, b.request_digest, b.input_tokens::text as input_tokens, b.input_bytes::text as input_bytes`;
+const columns = `${batchColumns}, b.request_digest, b.input_tokens::text as input_tokens, b.input_bytes::text as input_bytes,
+  b.removing_at is not null as is_removing`;
 
 /** $1 id, $2 the only team that the viewer may see. */
 export const findBatch = named(
   'batches.find_for_intake',
   `select ${columns} from millrace.batches b where b.id = $1::uuid and ($2::text is null or b.team = $2::text)`,
+);
+
+/** $1 team, $2 name. */
+export const findNamed = named(
+  'batches.find_named',
+  `select ${columns} from millrace.batches b where b.team = $1 and b.name = $2`,
 );
 
 /**
@@ -48,7 +55,8 @@ export const createBatch = named(
 export const beginUpload = named(
   'batches.begin_upload',
   `update millrace.batches b
-   set upload = $2::uuid, upload_state = 'receiving', items = 0, chunks = 0, skipped = 0, input_tokens = 0, input_bytes = 0
+   set upload = $2::uuid, upload_state = 'receiving', items = 0, chunks = 0, skipped = 0, input_tokens = 0, input_bytes = 0,
+     received_at = clock_timestamp()
    where b.id = $1::uuid and b.state = 'receiving'
    returning ${columns}`,
 );
@@ -117,7 +125,8 @@ export const positionsOfIds = named(
 export const endUpload = named(
   'batches.end_upload',
   `update millrace.batches b
-   set upload_state = $3, items = $4::int, chunks = $5::int, skipped = $6::int, input_tokens = $7::bigint, input_bytes = $8::bigint
+   set upload_state = $3, items = $4::int, chunks = $5::int, skipped = $6::int, input_tokens = $7::bigint, input_bytes = $8::bigint,
+     received_at = clock_timestamp()
    where b.id = $1::uuid and b.upload = $2::uuid and b.upload_state = 'receiving' and b.state = 'receiving'
    returning ${columns}`,
 );
@@ -135,14 +144,17 @@ const changed = (action: string, detail: string): string => `audited as (
        from: 'b',
      })})`;
 
-/** $1 id, $2 the audit's id, $3 actor, $4 reason: a batch with a complete upload runs. Answers nothing for any other. */
+/** $1 id, $2 the audit's id, $3 actor, $4 reason, $5 whether budgets were passed over: a batch with a complete upload runs. Answers nothing for any other. */
 export const startBatch = named(
   'batches.start',
   `with b as (
      update millrace.batches set state = 'running', started_at = clock_timestamp()
      where id = $1::uuid and state = 'receiving' and upload_state = 'complete' and items > skipped and (deadline is null or deadline > clock_timestamp())
      returning *),
-   ${changed('batches.start', "json_build_object('items', b.items, 'chunks', b.chunks, 'skipped', b.skipped)")}
+   ${changed(
+     'batches.start',
+     "json_strip_nulls(json_build_object('items', b.items, 'chunks', b.chunks, 'skipped', b.skipped, 'forced', nullif($5::boolean, false)))",
+   )}
    select ${columns} from b`,
 );
 
@@ -154,26 +166,26 @@ export const discardBatch = named(
   'batches.discard',
   `with b as (
      update millrace.batches set state = 'cancelled', cause = '{"code":"discarded","detail":"It was discarded before it was started."}',
-       ended_at = clock_timestamp(), upload = null, upload_state = 'none'
+       ended_at = clock_timestamp(), removing_at = clock_timestamp(), upload = null, upload_state = 'none'
      where id = $1::uuid and state = 'receiving'
      returning *),
    ${changed('batches.discard', "json_build_object('items', b.items)")}
    select b.id from b`,
 );
 
-/** One that was discarded: it never ran. */
-const isDiscarded = `b.id = $1::uuid and b.state = 'cancelled' and b.started_at is null`;
+/** One that somebody has begun to remove. */
+const isMarked = `b.id = $1::uuid and b.removing_at is not null`;
 
-/** $1 id, $2 how many: removes items and chunks of a batch that was discarded. */
-export const clearDiscarded = named(
-  'batches.clear_discarded',
-  `with ended as materialized (select b.id from millrace.batches b where ${isDiscarded}),
-   ${removed('ended', '$2')}
+/** $1 id, $2 how many: removes items and chunks of a batch that is being removed. */
+export const clearRemoved = named(
+  'batches.clear_removed',
+  `with marked as materialized (select b.id from millrace.batches b where ${isMarked}),
+   ${removed('marked', '$2')}
    select greatest((select count(*) from items), (select count(*) from chunks))::int as removed`,
 );
 
-/** $1 id: removes a batch that was discarded, whose items are gone. */
-export const removeDiscarded = named(
-  'batches.remove_discarded',
-  `delete from millrace.batches b where ${isDiscarded}`,
+/** $1 id: removes a batch that is being removed, whose items are gone. */
+export const removeCleared = named(
+  'batches.remove_cleared',
+  `delete from millrace.batches b where ${isMarked}`,
 );

@@ -159,7 +159,9 @@ export class BatchIntakeController {
   @ApiOperation({
     operationId: 'startBatch',
     summary: 'Let a batch run whose items are all here',
-    description: 'One that was started already is answered as it is. With dryRun nothing is started.',
+    description:
+      'One that was started already is answered as it is. With dryRun nothing is started. One that is expected to use more (p90) than what a budget ' +
+      'that stops calls has left is refused with 409 MILLRACE_BATCH_OVER_BUDGET, unless it is forced.',
   })
   @ApiParam(idParameter)
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/StartBatchRequest' } })
@@ -169,13 +171,13 @@ export class BatchIntakeController {
     @Body() body: unknown,
     @Caller() caller: ApiKeyIdentity,
   ): Promise<StartedBatch> {
-    const { dryRun, reason } = parseRequest(startBatchSchema, body);
+    const { dryRun, force, reason } = parseRequest(startBatchSchema, body);
     const operator = operatorOf(caller);
     if (dryRun) {
       const estimate = await this.#intake.estimate(id, operator);
       return { dryRun, batch: batchDocument(await this.#intake.find(id, operator)), estimate };
     }
-    return { dryRun, batch: batchDocument(await this.#intake.start(id, reason, operator)) };
+    return { dryRun, batch: batchDocument(await this.#intake.start(id, reason, operator, { force })) };
   }
 
   @Post(':id/discard')

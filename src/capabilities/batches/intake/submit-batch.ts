@@ -2,7 +2,6 @@ import type { StageDefinition } from '../../../engine/pipeline/stage-definition.
 import { parseRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import type { Uuid } from '../../../kernel/ids.ts';
 import {
   type CommandContext,
   exitCodes,
@@ -12,7 +11,7 @@ import {
 } from '../../../terminal/command-context.ts';
 import { operatorName } from '../../../terminal/operator-name.ts';
 import { formatCount } from '../../../terminal/text-table.ts';
-import { batchId, type BatchState, isOver } from '../batch.ts';
+import { type BatchState, isOver } from '../batch.ts';
 import { batchDocument } from '../batch-document.ts';
 import { batchErrors } from '../batch-errors.ts';
 import { givenDeadline } from '../batch-options.ts';
@@ -23,7 +22,7 @@ import type { TakenUpload } from './batch-uploads.ts';
 import type { IntakeCommandSettings } from './command-intake.ts';
 import type { BatchEstimate } from './estimate-document.ts';
 import { estimateText } from './estimate-text.ts';
-import type { InputFormat } from './input/input-records.ts';
+import type { BatchInput, InputFormat } from './input/input-records.ts';
 import { type InputFile, openInput } from './input-file.ts';
 import type { IncomingBatch } from './intake-ledger.ts';
 import {
@@ -61,6 +60,7 @@ export interface SubmitOptions extends StoreOptions {
   readonly teamColumn?: string;
   readonly omit?: readonly string[];
   readonly dryRun?: boolean;
+  readonly force?: boolean;
   readonly wait?: boolean;
   readonly reason?: string;
   readonly actor?: string;
@@ -75,6 +75,8 @@ interface Submission {
   readonly options: SubmitOptions;
   readonly intake: BatchIntake;
   readonly clock: Clock;
+  /** Whether no host can work on the batch while the command runs. */
+  readonly isAlone: boolean;
   readonly input: InputFile;
   readonly actor: string;
 }
@@ -93,8 +95,8 @@ export async function submitBatch(
     return await withBatchIntake(
       await context.installation(options),
       definitions,
-      async (intake, { clock }) =>
-        await submit({ context, options, intake, clock, input, actor: operatorName(options.actor) }),
+      async (intake, { clock, isAlone }) =>
+        await submit({ context, options, intake, clock, isAlone, input, actor: operatorName(options.actor) }),
     );
   } finally {
     await input.close();
@@ -105,7 +107,7 @@ async function submit(submission: Submission): Promise<number> {
   const { context, options, intake, clock, input, actor } = submission;
   const query = queryOf(options);
   const request = requestOf(options, input, clock);
-  const before = await submittedBefore(intake, batchId(options.team, request.name));
+  const before = await submittedBefore(intake, options.team, request.name);
   if (before !== undefined) {
     tell(
       context,
@@ -113,49 +115,64 @@ async function submit(submission: Submission): Promise<number> {
     );
     return await finish(submission, before);
   }
+  if (options.dryRun === true) return await dryRun(submission, request, query);
+  if (options.wait === true) requireHost(submission);
   const { batch, isNew } = await intake.create(request, { actor });
-  const { format, encoding, bytes, path, confirm } = input;
   const taken = await intake
-    .upload(
-      batch.id,
-      { format, encoding, query, bytes, ...(path === undefined || format !== 'parquet' ? {} : { path }) },
-      {},
-      confirm,
-    )
+    .upload(batch.id, inputOf(input, query), {}, input.confirm)
     .catch(async (error: unknown) => {
       // What cannot be read leaves nothing: the name is free for the corrected input, however it is asked for then.
       if (isNew && isOfInput(error))
         await intake.discard(batch.id, 'the input could not be taken', { actor });
-      if (!isInputFault(error)) throw error;
-      showFaults(context, error.faults, error.message);
+      showInputFaults(context, error);
       return undefined;
     });
   if (taken === undefined) return exitCodes.failed;
   showSkipped(context, taken);
-  const estimate = await intake.estimate(batch.id, {});
-  if (options.dryRun === true) {
-    if (isNew) await intake.discard(batch.id, 'a dry run', { actor });
-    showEstimate(submission, estimate);
-    tell(
-      context,
-      isNew ? 'Nothing was started, and nothing is left of the dry run.' : 'Nothing was started.',
-    );
-    return exitCodes.ok;
-  }
-  if (options.json !== true) showEstimate(submission, estimate);
-  return await finish(submission, await intake.start(batch.id, options.reason ?? '', { actor }));
+  if (options.json !== true) showEstimate(submission, await intake.estimate(batch.id, {}));
+  const { reason = '', force } = options;
+  return await finish(submission, await intake.start(batch.id, reason, { actor }, { force }));
+}
+
+async function dryRun(
+  submission: Submission,
+  request: CreateBatchRequest,
+  query: UploadQuery,
+): Promise<number> {
+  const { context, intake, input, actor } = submission;
+  const run = await intake
+    .dryRun(request, inputOf(input, query), { actor }, input.confirm)
+    .catch((error: unknown) => {
+      showInputFaults(context, error);
+      return undefined;
+    });
+  if (run === undefined) return exitCodes.failed;
+  showSkipped(context, run.taken);
+  showEstimate(submission, run.estimate);
+  tell(context, 'Nothing was started, and nothing is left of the dry run.');
+  if (run.existing !== undefined)
+    tell(context, 'A batch of this name waits to be started; it is as it was, with its items.');
+  return exitCodes.ok;
+}
+
+function inputOf({ format, encoding, bytes, path }: InputFile, query: UploadQuery): BatchInput {
+  return { format, encoding, query, bytes, ...(path === undefined || format !== 'parquet' ? {} : { path }) };
+}
+
+/** Shows what is wrong with an input, and throws what is something else. */
+function showInputFaults(context: SubmitContext, error: unknown): void {
+  if (!isInputFault(error)) throw error;
+  showFaults(context, error.faults, error.message);
 }
 
 /** The batch of this name, if it has left the hands of who submitted it. */
-async function submittedBefore(intake: BatchIntake, id: Uuid): Promise<IncomingBatch | undefined> {
-  try {
-    const batch = await intake.find(id, {});
-    return batch.state === 'receiving' ? undefined : batch;
-  } catch (error) {
-    if (error instanceof AppError && error.code === batchErrors.MILLRACE_BATCH_NOT_FOUND.code)
-      return undefined;
-    throw error;
-  }
+async function submittedBefore(
+  intake: BatchIntake,
+  team: string,
+  name: string,
+): Promise<IncomingBatch | undefined> {
+  const batch = await intake.named(team, name);
+  return batch?.state === 'receiving' ? undefined : batch;
 }
 
 /** Shows the batch, after waiting for its end if asked to. */
@@ -164,24 +181,41 @@ async function finish(submission: Submission, batch: IncomingBatch): Promise<num
   const ended = options.wait === true ? await waited(submission, batch) : batch;
   const document = batchDocument(ended);
   print(context, options.json === true ? JSON.stringify(document, undefined, 2) : batchText(document));
-  const isBad = options.wait === true ? ended.state !== 'succeeded' : false;
-  return isBad ? exitCodes.failed : exitCodes.ok;
+  if (isOver(ended.state) && ended.state !== 'succeeded')
+    tell(context, `It is over, and it is ${ended.state}. ${howToGoOn(ended)}`);
+  const isGood = ended.state === 'succeeded' || (options.wait !== true && !isOver(ended.state));
+  return isGood ? exitCodes.ok : exitCodes.failed;
+}
+
+function howToGoOn({ origin: { batch: name, team } }: IncomingBatch): string {
+  return `Items that did not succeed run again with: millrace batch retry ${JSON.stringify(name)} --team ${JSON.stringify(team)} --reason "…". Or submit the input under another name (--name).`;
 }
 
 /** Until it has ended, or stands still until somebody does something. */
-async function waited({ context, intake, clock }: Submission, batch: IncomingBatch): Promise<IncomingBatch> {
+async function waited(submission: Submission, batch: IncomingBatch): Promise<IncomingBatch> {
+  const { context, intake, clock } = submission;
   const progress = batchProgress(context.stderr);
   let now = batch;
   try {
     for (;;) {
       progress.show(now, clock.monotonicMs());
       if (isOver(now.state) || standsStill(now.state)) return now;
+      requireHost(submission);
       await clock.sleep(progress.intervalMs);
       now = await intake.find(batch.id, {});
     }
   } finally {
     progress.end();
   }
+}
+
+/** Throws MILLRACE_BATCH_NO_HOST where nothing would work on the batch while the command waits for its end. */
+function requireHost({ isAlone }: Submission): void {
+  if (!isAlone) return;
+  throw new AppError(
+    batchErrors.MILLRACE_BATCH_NO_HOST,
+    'No host runs on this installation, so that --wait would never end.',
+  );
 }
 
 function standsStill(state: BatchState): boolean {

@@ -13,8 +13,15 @@ import { named } from '../../../drivers/sql-database/sql-statement.ts';
 /** A call is reserved right after it was kept, under a lease that is shorter. */
 const orphanAge = `interval '1 hour'`;
 
-/** What waits and has to be sent is of a batch that runs. */
-const runs = `b.state = 'running'`;
+/**
+ * Of which batches calls are sent: items that are begun run to their end, also in a batch that is paused or halted; and messages of one that
+ * is over, which an operator had run again.
+ */
+const sends = `b.state in ('running', 'paused', 'halted', 'succeeded', 'failed')`;
+
+/** Whether anybody waits for the call: its message has not ended. */
+const isWanted = (call: string): string =>
+  `exists (select from millrace.messages m where m.id = ${call}.message_id and m.state in ('pending', 'leased'))`;
 
 /** $1 rows, of which no two are of one call. */
 export const keepCalls = named(
@@ -36,8 +43,7 @@ export const findWork = named(
 );
 
 /**
- * $1 how long the first of a group waits for others, in milliseconds, $2 how many groups, $3 the accounts that are configured. The groups of what can be sent together whose time
- * has come, by steps through their index, however many calls wait.
+ * $1 how long the first of a group waits for others, in milliseconds, $2 how many groups. The groups of what can be sent together whose time has come, by steps through their index, however many calls wait.
  */
 export const dueGroups = named(
   'batches.due-deferred-groups',
@@ -51,23 +57,25 @@ export const dueGroups = named(
        order by d.batch_id, d.account, d.model, d.endpoint, d.kept_at, d.call_id limit 1) n
      where g.place < $2::int)
    select g.batch_id, g.account, g.model, g.endpoint from groups g join millrace.batches b on b.id = g.batch_id
-   where ${runs} and g.account = any($3::text[]) and g.kept_at <= clock_timestamp() - $1::double precision * interval '1 millisecond'
+   where ${sends} and g.kept_at <= clock_timestamp() - $1::double precision * interval '1 millisecond'
    order by g.kept_at, g.batch_id, g.account, g.model, g.endpoint`,
 );
 
 /**
- * $1 batch, $2 account, $3 model, $4 endpoint, $5 how many, $6 how many bytes of bodies: of the group, the oldest whose calls are reserved. One
- * that is larger than the bytes goes alone. Answers how many it looked at.
+ * $1 batch, $2 account, $3 model, $4 endpoint, $5 how many, $6 how many bytes of bodies: of the group, the oldest whose calls are reserved and
+ * wanted. One that is larger than the bytes goes alone. Answers how many it looked at, and how many of these nobody wants.
  */
 export const takeGroup = named(
   'batches.take-deferred-group',
   `with oldest as materialized (
-     select d.call_id, d.body_bytes, d.kept_at from millrace.deferred_calls d
+     select d.call_id, d.message_id, d.body_bytes, d.kept_at from millrace.deferred_calls d
      where d.state = 'waiting' and d.batch_id = $1::uuid and d.account = $2 and d.model = $3 and d.endpoint = $4
      order by d.kept_at, d.call_id limit $5::int for update skip locked),
+   open as materialized (
+     select o.*, ${isWanted('o')} as is_wanted from oldest o join millrace.calls c on c.id = o.call_id where c.state = 'reserved'),
    reserved as materialized (
      select o.call_id, sum(o.body_bytes) over (order by o.kept_at, o.call_id) as bytes, row_number() over (order by o.kept_at, o.call_id) as place
-     from oldest o join millrace.calls c on c.id = o.call_id where c.state = 'reserved'),
+     from open o where o.is_wanted),
    taken as (
      update millrace.deferred_calls d set state = 'sending' from reserved r
      where d.call_id = r.call_id and (r.bytes <= $6::bigint or r.place = 1)
@@ -77,10 +85,11 @@ export const takeGroup = named(
      delete from millrace.deferred_calls d using oldest o
      where d.call_id = o.call_id and o.kept_at < clock_timestamp() - ${orphanAge}
        and not exists (select from millrace.calls c where c.id = o.call_id and c.state = 'reserved'))
-   select (select count(*) from taken)::int as taken, (select count(*) from reserved)::int as reserved`,
+   select (select count(*) from taken)::int as taken, (select count(*) from reserved)::int as reserved,
+     (select count(*) from open o where not o.is_wanted)::int as unwanted`,
 );
 
-/** $1 how many, $2 how many bytes, $3 the accounts that are configured: what was taken and not handed over yet, the oldest first, of one batch and one account. */
+/** $1 how many, $2 how many bytes: what was taken and not handed over yet, the oldest first, of one batch and one account. */
 export const readSending = named(
   'batches.read-sending-calls',
   `with oldest as (
@@ -88,7 +97,7 @@ export const readSending = named(
        sum(d.body_bytes) over (order by d.kept_at, d.call_id) as bytes, row_number() over (order by d.kept_at, d.call_id) as place
      from millrace.deferred_calls d
      where d.state = 'sending' and (d.batch_id, d.account) = (
-       select f.batch_id, f.account from millrace.deferred_calls f where f.state = 'sending' and f.account = any($3::text[]) order by f.kept_at, f.call_id limit 1)
+       select f.batch_id, f.account from millrace.deferred_calls f where f.state = 'sending' order by f.kept_at, f.call_id limit 1)
      order by d.kept_at, d.call_id limit $1::int)
    select o.call_id, o.account, o.endpoint, o.body, o.estimated_tokens from oldest o
    where o.bytes <= $2::bigint or o.place = 1 order by o.place`,
@@ -121,7 +130,7 @@ export const markSettled = named(
 
 /**
  * $1 now, $2 how long before their deadlines calls are made at once, in milliseconds, $3 how many batches: those that have calls that are put
- * off, and whose calls are not wanted (the batch is over, or about to be) or not in time. By steps through the indexes.
+ * off, and whose calls are not wanted (the batch is cancelled, or was late) or not in time. By steps through the indexes.
  */
 export const recalledBatches = named(
   'batches.recalled-deferred-batches',
@@ -139,7 +148,7 @@ export const recalledBatches = named(
      where s.place < $3::int)
    select o.batch_id from (select w.batch_id from waiting w union select s.batch_id from sent s) o
    left join millrace.batches b on b.id = o.batch_id
-   where b.id is null or b.state in ('cancelling', 'succeeded', 'failed', 'cancelled', 'expired')
+   where b.id is null or b.state in ('cancelling', 'cancelled', 'expired')
      or b.deadline <= $1::timestamptz + $2::double precision * interval '1 millisecond'
    order by o.batch_id`,
 );
@@ -160,6 +169,17 @@ export const lockWaiting = named(
        and not exists (select from millrace.calls c where c.id = o.call_id and c.state = 'reserved'))
    select o.call_id, o.bounds, o.estimated_tokens from oldest o
    join millrace.calls c on c.id = o.call_id where c.state = 'reserved' order by o.call_id`,
+);
+
+/** $1 batch, $2 account, $3 model, $4 endpoint, $5 how many. Its calls that wait and that nobody wants, to be settled as taken back. */
+export const lockUnwanted = named(
+  'batches.lock-unwanted-calls',
+  `with oldest as materialized (
+     select d.call_id, d.message_id, d.bounds, d.estimated_tokens from millrace.deferred_calls d
+     where d.state = 'waiting' and d.batch_id = $1::uuid and d.account = $2 and d.model = $3 and d.endpoint = $4
+     order by d.kept_at, d.call_id limit $5::int for update skip locked)
+   select o.call_id, o.bounds, o.estimated_tokens from oldest o
+   join millrace.calls c on c.id = o.call_id where c.state = 'reserved' and not ${isWanted('o')} order by o.call_id`,
 );
 
 /** $1 batch. The provider batches of its calls whose end nobody has asked for, by steps through the index. */
@@ -201,11 +221,30 @@ export const releaseSettled = named(
    from (select 1) one left join released r on true order by r.id`,
 );
 
-/** $1 team, $2 name. What decides how a batch's calls are made. */
+/** $1 messages. The batches whose items they are; those that are none are left out. */
+export const batchesOfMessages = named(
+  'batches.batches-of-messages',
+  `select i.message_id, i.batch_id from millrace.batch_items i where i.message_id = any($1::uuid[])`,
+);
+
+/** $1 message. The batch under which its calls are kept. */
+export const batchOfKept = named(
+  'batches.batch-of-kept-calls',
+  `select d.batch_id from millrace.deferred_calls d where d.message_id = $1::uuid order by d.kept_at desc, d.call_id limit 1`,
+);
+
+/** $1 call. How the provider's batch ended that it was in, where that is known still. */
+export const readRefusal = named(
+  'batches.read-refusal',
+  `select o.error_code, o.error_message from millrace.provider_batch_requests r
+   join millrace.provider_batch_results o on o.batch_id = r.batch_id and o.place = r.place where r.request_id = $1::uuid::text`,
+);
+
+/** $1 batch. What decides how its calls are made. */
 export const readMode = named(
   'batches.read-mode',
   `select b.id, b.settings, b.state, b.deadline, coalesce(b.started_at, b.created_at) as began_at
-   from millrace.batches b where b.team = $1 and b.name = $2`,
+   from millrace.batches b where b.id = $1::uuid`,
 );
 
 /** $1 batch, $2 model, $3 mode, $4 reason. The latest choice stands. */

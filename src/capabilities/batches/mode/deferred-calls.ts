@@ -92,36 +92,50 @@ export class DeferredCalls {
     return (await this.#database.query<{ is_there: boolean }>(sql.findWork)).rows[0]?.is_there ?? false;
   }
 
-  /** The groups of these accounts whose first call has waited long enough, of batches that run. */
-  async dueGroups(accounts: readonly string[], gatherMs: number): Promise<readonly CallGroup[]> {
+  /** The batch under which calls of the message are kept. */
+  async batchOf(messageId: Uuid): Promise<Uuid | undefined> {
+    const { rows } = await this.#database.query<{ batch_id: Uuid }>(sql.batchOfKept, [messageId]);
+    return rows[0]?.batch_id;
+  }
+
+  /** What the provider said of a call that failed in a batch of its; undefined where that was forgotten. */
+  async refusalOf(callId: Uuid): Promise<string | undefined> {
+    const { rows } = await this.#database.query<{ error_code: string | null; error_message: string | null }>(
+      sql.readRefusal,
+      [callId],
+    );
+    const { error_code: code, error_message: message } = rows[0] ?? {};
+    return code === undefined || code === null ? undefined : `${code}: ${message ?? ''}`;
+  }
+
+  /** The groups whose first call has waited long enough, of batches that go on. */
+  async dueGroups(gatherMs: number): Promise<readonly CallGroup[]> {
     const { rows } = await this.#database.query<{
       batch_id: Uuid;
       account: string;
       model: string;
       endpoint: BatchEndpoint;
-    }>(sql.dueGroups, [gatherMs, maxGroups, accounts]);
+    }>(sql.dueGroups, [gatherMs, maxGroups]);
     return rows.map(({ batch_id: batchId, ...group }) => ({ ...group, batchId }));
   }
 
-  /** Takes the oldest of a group to be handed over. Answers how many, and whether more of it can be taken at once. */
+  /** Takes the oldest of a group to be handed over. Answers how many, how many it passed over because nobody wants them, and whether more of it can be taken at once. */
   async take(
     { batchId, account, model, endpoint }: CallGroup,
     { requests, bytes }: Portion,
-  ): Promise<{ readonly taken: number; readonly hasMore: boolean }> {
+  ): Promise<{ readonly taken: number; readonly unwanted: number; readonly hasMore: boolean }> {
     const parameters = [batchId, account, model, endpoint, requests, bytes];
-    const { rows } = await this.#database.query<{ taken: number; reserved: number }>(
+    const { rows } = await this.#database.query<{ taken: number; reserved: number; unwanted: number }>(
       sql.takeGroup,
       parameters,
     );
-    const { taken = 0, reserved = 0 } = rows[0] ?? {};
-    return { taken, hasMore: taken > 0 && (reserved > taken || reserved === requests) };
+    const { taken = 0, reserved = 0, unwanted = 0 } = rows[0] ?? {};
+    const isFull = reserved + unwanted === requests;
+    return { taken, unwanted, hasMore: taken > 0 && (reserved > taken || isFull) };
   }
 
-  /** What was taken and not handed over yet, of one batch and one of these accounts; none when there is nothing. */
-  async readSending(
-    accounts: readonly string[],
-    { requests, bytes }: Portion,
-  ): Promise<{
+  /** What was taken and not handed over yet, of one batch and one account; none when there is nothing. */
+  async readSending({ requests, bytes }: Portion): Promise<{
     readonly account: string;
     readonly requests: readonly ProviderBatchRequest[];
   }> {
@@ -131,7 +145,7 @@ export class DeferredCalls {
       endpoint: BatchEndpoint;
       body: string;
       estimated_tokens: string;
-    }>(sql.readSending, [requests, bytes, accounts]);
+    }>(sql.readSending, [requests, bytes]);
     return {
       account: rows[0]?.account ?? '',
       requests: rows.map(({ call_id: id, endpoint, body, estimated_tokens: tokens }) => ({
@@ -168,6 +182,25 @@ export class DeferredCalls {
     { limit, end }: { readonly limit: number; readonly end: DeferredEnd },
   ): Promise<readonly DeferredOutcome[]> {
     const { rows } = await transaction.query<SettlementRow>(sql.lockWaiting, [batchId, limit]);
+    return await this.#markTakenBack(transaction, rows, end);
+  }
+
+  /** The same for calls of a group whose messages have ended. */
+  async takeBackUnwanted(
+    transaction: SqlExecutor,
+    { batchId, account, model, endpoint }: CallGroup,
+    { limit, end }: { readonly limit: number; readonly end: DeferredEnd },
+  ): Promise<readonly DeferredOutcome[]> {
+    const parameters = [batchId, account, model, endpoint, limit];
+    const { rows } = await transaction.query<SettlementRow>(sql.lockUnwanted, parameters);
+    return await this.#markTakenBack(transaction, rows, end);
+  }
+
+  async #markTakenBack(
+    transaction: SqlExecutor,
+    rows: readonly SettlementRow[],
+    end: DeferredEnd,
+  ): Promise<readonly DeferredOutcome[]> {
     await transaction.query(sql.markSettled, [rows.map(({ call_id: id }) => id)]);
     return rows.map((row) => outcomeOf(row, end));
   }

@@ -29,7 +29,10 @@ describe('the end of a request in a provider batch', () => {
     [{ statusCode: 0, error: { code: 'http_0', message: '' } }, 'server_error'],
     [{ error: { code: 'invalid_request_error', message: '' } }, 'bad_request'],
     [{ error: { code: 'token_limit_exceeded', message: '' } }, 'rate_limited'],
-    [{ error: { code: 'http_404', message: '' } }, 'not_found'],
+    [{ error: { code: 'batch:token_limit_exceeded', message: '' } }, 'rate_limited'],
+    [{ error: { code: 'batch:http_404', message: '' } }, 'failed'],
+    [{ error: { code: 'batch:invalid_request', message: '' } }, 'failed'],
+    [{ error: { code: 'batch:failed', message: '' } }, 'server_error'],
     [{ error: { code: 'never heard of', message: '' } }, 'server_error'],
     [{}, 'server_error'],
   ] as const)('that failed as %o is a failure of the kind %s, unbilled', (parts, failure) => {

@@ -1,6 +1,7 @@
 import type { DeferredEnd } from '../../../engine/calls/deferred-settler.ts';
 import type { CallFailureKind } from '../../../engine/providers/health-signal.ts';
-import type { RequestOutcome } from '../provider/provider-batch-request.ts';
+import { type RequestOutcome, wholeBatchPrefix } from '../provider/provider-batch-request.ts';
+import { comesAgain } from './mode-choice.ts';
 
 /*
  * What the end of a request in a provider's batch is to its call. Only what succeeded is billed, and what is missing may have been.
@@ -58,7 +59,14 @@ const kindsByCode: Readonly<Partial<Record<string, CallFailureKind>>> = {
   overloaded_error: 'overloaded',
 };
 
+/** What refuses a batch as a whole says nothing of the single request, which may be answered in another batch or by itself. */
 function failureKindOf(statusCode: number | undefined, code: string): CallFailureKind {
+  if (!code.startsWith(wholeBatchPrefix)) return kindOfRequest(statusCode, code);
+  const kind = kindOfRequest(statusCode, code.slice(wholeBatchPrefix.length));
+  return comesAgain(kind) ? 'failed' : kind;
+}
+
+function kindOfRequest(statusCode: number | undefined, code: string): CallFailureKind {
   const named = kindsByCode[code];
   if (named !== undefined) return named;
   const status = statusCode ?? statusIn(code);

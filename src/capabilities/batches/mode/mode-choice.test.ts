@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { usd } from '../../../kernel/money.ts';
-import { chooseMode, goesIntoBatch, type ModeQuestion } from './mode-choice.ts';
+import { beginsNothing, chooseMode, goesIntoBatch, type ModeQuestion } from './mode-choice.ts';
 
 const hourMs = 3_600_000;
 const beganAt = new Date('2026-01-01T00:00:00Z');
@@ -51,7 +51,6 @@ describe('the mode of a batch', () => {
 describe('a call in the mode provider', () => {
   const call = {
     deferrals: 0,
-    lastFailure: undefined,
     rounds: 3,
     deadline: undefined,
     now: beganAt,
@@ -60,12 +59,25 @@ describe('a call in the mode provider', () => {
 
   it.each([
     ['the first time', {}, true],
-    ['after what passes', { deferrals: 2, lastFailure: 'server_error' }, true],
-    ['after as many rounds as it may have', { deferrals: 3, lastFailure: 'timeout' }, false],
-    ['after what comes again', { deferrals: 1, lastFailure: 'bad_request' }, false],
+    ['after what passes', { deferrals: 2 }, true],
+    ['after as many rounds as it may have', { deferrals: 3 }, false],
     ['long before its deadline', { deadline: inHours(2) }, true],
     ['shortly before its deadline', { deadline: inHours(1) }, false],
   ] as const)('%s', (_name, parts, isDeferred) => {
     expect(goesIntoBatch({ ...call, ...parts })).toBe(isDeferred);
+  });
+});
+
+describe('the calls of a batch', () => {
+  it.each([
+    ['running', undefined, false],
+    ['running', inHours(1), false],
+    ['paused', inHours(0), true],
+    ['cancelling', undefined, true],
+    // Whoever has a dead letter of it run again wants its calls.
+    ['succeeded', inHours(-1), false],
+    ['cancelled', undefined, false],
+  ] as const)('that is %s, with the deadline %s, are not begun any more: %s', (state, deadline, isSo) => {
+    expect(beginsNothing({ state, deadline }, beganAt)).toBe(isSo);
   });
 });

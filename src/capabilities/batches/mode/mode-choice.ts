@@ -1,4 +1,5 @@
 import type { Usd } from '../../../kernel/money.ts';
+import { type BatchState, isOver } from '../batch.ts';
 import type { BatchMode } from '../batch-settings.ts';
 
 /*
@@ -105,32 +106,31 @@ function leavesTime({ beganAt, deadline, windowMs, onlineMs }: ModeQuestion): bo
 export interface ProviderCallQuestion {
   /** How often it was in a provider's batch before and has no answer that counts. */
   readonly deferrals: number;
-  /** How it failed there last. */
-  readonly lastFailure: string | undefined;
   readonly rounds: number;
   readonly deadline: Date | undefined;
   readonly now: Date;
   readonly onlineMs: number;
 }
 
-/** Failures that come again however often the same is asked: asked at once, the provider says why, and the retry policy decides. */
-const lastingFailures: ReadonlySet<string> = new Set([
-  'bad_request',
-  'content_policy',
-  'context_too_long',
-  'not_found',
-]);
+/** Failures that come again however often the same is asked, in a provider's batch or at once. */
+const lastingFailures = ['bad_request', 'content_policy', 'context_too_long', 'not_found'] as const;
+
+/** Whether the same question would fail in the same way. */
+export function comesAgain(kind: string): kind is (typeof lastingFailures)[number] {
+  return lastingFailures.some((lasting) => lasting === kind);
+}
+
+/** Whether calls of a batch are not begun any more, since their messages are about to be cancelled: by an operator, or by its deadline. */
+export function beginsNothing(
+  { state, deadline }: { readonly state: BatchState; readonly deadline: Date | undefined },
+  now: Date,
+): boolean {
+  if (state === 'cancelling') return true;
+  return !isOver(state) && deadline !== undefined && deadline <= now;
+}
 
 /** Whether a call still goes into a provider's batch, or is made at once at the full price. */
-export function goesIntoBatch({
-  deferrals,
-  lastFailure,
-  rounds,
-  deadline,
-  now,
-  onlineMs,
-}: ProviderCallQuestion): boolean {
+export function goesIntoBatch({ deferrals, rounds, deadline, now, onlineMs }: ProviderCallQuestion): boolean {
   if (deferrals >= rounds) return false;
-  if (lastFailure !== undefined && lastingFailures.has(lastFailure)) return false;
   return deadline === undefined || deadline.getTime() - now.getTime() > onlineMs;
 }

@@ -91,6 +91,12 @@ export const providerBatchSchema = z.object({
     .optional()
     .describe('How its requests ended; absent until its results are collected.'),
   lastError: z.string().optional(),
+  hinderedSince: z.iso
+    .datetime()
+    .optional()
+    .describe(
+      'Since when its steps have failed one after another, or its provider has not been configured; "lastError" says why. It goes on by itself when that is over.',
+    ),
   plannedAt: z.iso.datetime(),
   createdAt: z.iso.datetime().optional().describe('When the provider was known to have it.'),
   nextAt: z.iso

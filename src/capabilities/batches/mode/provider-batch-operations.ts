@@ -26,7 +26,7 @@ const seen = `from millrace.provider_batches p
    left join millrace.provider_batch_owners o on o.provider_batch = p.id left join millrace.batches b on b.id = o.batch_id
    where ($1::text is null or b.team = $1::text) and ($2::uuid is null or p.id = $2::uuid)`;
 
-const columns = `p.id, p.account, p.model, p.state, p.unresolved, p.provider_id, p.requests, p.findings, p.last_error, p.planned_at, p.created_at,
+const columns = `p.id, p.account, p.model, p.state, p.unresolved, p.provider_id, p.requests, p.findings, p.last_error, p.hindered_since, p.planned_at, p.created_at,
      p.next_at, p.cancel_requested_at, p.closed_at, b.team, b.name, (extract(epoch from p.planned_at) * 1000000)::bigint::text as planned_us`;
 
 /** $3 the states, $4 and $5 after which place (microseconds and id) or null, $6 how many. */
@@ -49,6 +49,7 @@ interface ListedRow {
   readonly requests: number;
   readonly findings: string | null;
   readonly last_error: string | null;
+  readonly hindered_since: Date | null;
   readonly planned_at: Date;
   readonly created_at: Date | null;
   readonly next_at: Date;
@@ -115,7 +116,7 @@ export class ProviderBatchOperations {
     if (resolved === undefined) {
       throw new AppError(
         batchErrors.MILLRACE_BATCH_STATE,
-        `The provider batch ${id} is "${before.state}" and goes on by itself; only an unresolved one is decided about.`,
+        `The provider batch ${id} is "${before.state}" and goes on by itself; only an unresolved one is decided about, and one that is hindered can be given up.`,
       );
     }
     return await this.#find(id, team);
@@ -145,6 +146,7 @@ function documentOf(row: ListedRow): ProviderBatchDocument {
     requests: row.requests,
     ...(findings === undefined ? {} : { outcomes: { ...findings.requests } }),
     ...(row.last_error === null ? {} : { lastError: row.last_error }),
+    ...timeOf('hinderedSince', row.hindered_since),
     plannedAt: row.planned_at.toISOString(),
     ...timeOf('createdAt', row.created_at),
     ...timeOf('nextAt', goesOn ? row.next_at : null),

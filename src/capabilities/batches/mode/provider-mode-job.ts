@@ -1,9 +1,8 @@
 import type { SqlExecutor } from '../../../drivers/sql-database/sql-database.ts';
-import type { DeferredOutcome } from '../../../engine/calls/deferred-settler.ts';
+import type { DeferredEnd, DeferredOutcome } from '../../../engine/calls/deferred-settler.ts';
 import type { MeteredModels } from '../../../engine/calls/metered-models.ts';
 import type { Publisher } from '../../../engine/pipeline/publisher.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import type { Uuid } from '../../../kernel/ids.ts';
 import type { Logger } from '../../../telemetry/logger.ts';
 import type { RequestOutcome } from '../provider/provider-batch-request.ts';
 import type { DeferredCalls } from './deferred-calls.ts';
@@ -32,8 +31,6 @@ const sliceSize = 500;
 export class ProviderModeJob {
   readonly #options: ProviderModeJobOptions;
   readonly #accounts: ProviderAccounts;
-  /** What tells the metrics of settled calls, by the transaction's first: one that was undone is settled anew. */
-  readonly #told = new Map<string, () => void>();
 
   constructor(
     options: ProviderModeJobOptions,
@@ -59,17 +56,15 @@ export class ProviderModeJob {
     return hasMore && !signal.aborted;
   }
 
-  /** Settles what became of requests, in the transaction in which the driver marks them as settled. */
-  async settle(transaction: SqlExecutor, outcomes: readonly RequestOutcome[]): Promise<void> {
-    const { calls } = this.#options;
+  /**
+   * Settles what became of requests, in the transaction in which the driver marks them as settled. Answers what tells the metrics of them, once
+   * that is committed.
+   */
+  async settle(transaction: SqlExecutor, outcomes: readonly RequestOutcome[]): Promise<() => void> {
+    const { calls, models } = this.#options;
     const ends = new Map(outcomes.map((outcome) => [outcome.id, endOfRequest(outcome)]));
-    await this.#settle(transaction, await calls.beginSettlement(transaction, ends));
-  }
-
-  async #settle(transaction: SqlExecutor, outcomes: readonly DeferredOutcome[]): Promise<void> {
-    const [first] = outcomes;
-    if (first === undefined) return;
-    this.#told.set(first.callId, await this.#options.models.settleDeferred(transaction, outcomes));
+    const open = await calls.beginSettlement(transaction, ends);
+    return open.length === 0 ? () => undefined : await models.settleDeferred(transaction, open);
   }
 
   /** Calls of batches that are over or whose deadline is near: those that wait are taken back, for those that are sent the end is asked for. */
@@ -77,45 +72,55 @@ export class ProviderModeJob {
     const { calls, clock, settings } = this.#options;
     const now = clock.now();
     for (const batchId of await calls.recalledBatches(now, settings.onlineMs)) {
-      while ((await this.#takeBack(batchId)) === sliceSize);
+      await this.#takeBack((transaction, portion) => calls.takeBack(transaction, batchId, portion));
       for (const id of await calls.cancellableBatches(batchId)) {
         const { driver } = await this.#accounts.open();
         await driver.cancel(id, now);
       }
     }
-    this.#tell();
   }
 
-  async #takeBack(batchId: Uuid): Promise<number> {
-    const { calls } = this.#options;
-    return await calls.within(async (transaction) => {
-      const outcomes = await calls.takeBack(transaction, batchId, { limit: sliceSize, end: withdrawn });
-      await this.#settle(transaction, outcomes);
-      return outcomes.length;
-    });
+  /** Settles as withdrawn what is chosen, slice by slice. */
+  async #takeBack(
+    choose: (
+      transaction: SqlExecutor,
+      portion: { readonly limit: number; readonly end: DeferredEnd },
+    ) => Promise<readonly DeferredOutcome[]>,
+  ): Promise<void> {
+    const { calls, models } = this.#options;
+    for (let taken = sliceSize; taken === sliceSize;) {
+      const settled = await calls.within(async (transaction) => {
+        const outcomes = await choose(transaction, { limit: sliceSize, end: withdrawn });
+        if (outcomes.length === 0) return { taken: 0 };
+        return { taken: outcomes.length, tell: await models.settleDeferred(transaction, outcomes) };
+      });
+      ({ taken } = settled);
+      settled.tell?.();
+    }
   }
 
-  /** What was taken before a crash is handed over first. What is of an account that is not configured (any more) waits until it is. */
+  /** What was taken before a crash is handed over first. What is of a provider that is not configured (any more) waits at the driver until it is. */
   async #send(signal: AbortSignal): Promise<boolean> {
     const { calls, settings } = this.#options;
     const portion = { requests: settings.maxRequests, bytes: settings.maxBytes };
-    const accounts = [...(await this.#accounts.open()).accounts.keys()];
-    await this.#handOver(accounts, signal);
+    await this.#handOver(signal);
     let hasMore = false;
-    for (const group of await calls.dueGroups(accounts, settings.gatherMs)) {
+    for (const group of await calls.dueGroups(settings.gatherMs)) {
       if (signal.aborted) return true;
       const taken = await calls.take(group, portion);
       hasMore ||= taken.hasMore;
-      if (taken.taken > 0) await this.#handOver(accounts, signal);
+      if (taken.unwanted > 0)
+        await this.#takeBack((transaction, slice) => calls.takeBackUnwanted(transaction, group, slice));
+      if (taken.taken > 0) await this.#handOver(signal);
     }
     return hasMore;
   }
 
-  async #handOver(accounts: readonly string[], signal: AbortSignal): Promise<void> {
+  async #handOver(signal: AbortSignal): Promise<void> {
     const { calls, clock, settings, logger } = this.#options;
     const portion = { requests: settings.maxRequests, bytes: settings.maxBytes };
     while (!signal.aborted) {
-      const { account, requests } = await calls.readSending(accounts, portion);
+      const { account, requests } = await calls.readSending(portion);
       if (requests.length === 0) return;
       const { driver } = await this.#accounts.open();
       const batches = await driver.submit(account, requests, clock.now());
@@ -129,11 +134,7 @@ export class ProviderModeJob {
 
   async #advance(signal: AbortSignal): Promise<void> {
     const { driver } = await this.#accounts.open();
-    try {
-      await driver.advance(this.#options.clock.now(), signal);
-    } finally {
-      this.#tell();
-    }
+    await driver.advance(this.#options.clock.now(), signal);
   }
 
   async #release(): Promise<void> {
@@ -144,10 +145,5 @@ export class ProviderModeJob {
       await publisher.drain();
       ({ hasMore } = released);
     }
-  }
-
-  #tell(): void {
-    for (const tell of this.#told.values()) tell();
-    this.#told.clear();
   }
 }

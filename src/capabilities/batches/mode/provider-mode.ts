@@ -5,19 +5,28 @@ import type {
   DeferredWait,
   RequestCourse,
 } from '../../../engine/calls/call-deferral.ts';
+import type { DeferredFailure } from '../../../engine/calls/call-journal.ts';
 import type { ProviderRegistry } from '../../../engine/providers/provider-registry.ts';
 import type { RenderedRequest } from '../../../engine/providers/provider-exchange.ts';
+import type { ParkedOptions } from '../../../engine/parked.ts';
 import type { Clock } from '../../../kernel/clock.ts';
+import type { Uuid } from '../../../kernel/ids.ts';
+import { invariant } from '../../../kernel/invariant.ts';
 import type { Usd } from '../../../kernel/money.ts';
-import type { Origin } from '../../../messages/origin.ts';
 import type { Pricer } from '../../../pricing/price.ts';
-import { batchId } from '../batch.ts';
 import { limitsOf } from '../provider/provider-batch-account.ts';
 import type { BatchEndpoint } from '../provider/provider-batch-request.ts';
 import type { OpenAccount } from '../provider/provider-batch-steps.ts';
 import type { BatchModes, ModedBatch } from './batch-modes.ts';
 import type { DeferredCalls } from './deferred-calls.ts';
-import { type CallMode, chooseMode, goesIntoBatch, type ModeChoice } from './mode-choice.ts';
+import {
+  beginsNothing,
+  type CallMode,
+  chooseMode,
+  comesAgain,
+  goesIntoBatch,
+  type ModeChoice,
+} from './mode-choice.ts';
 import type { ProviderAccounts } from './provider-accounts.ts';
 import type { ProviderModeSettings } from './provider-mode-settings.ts';
 
@@ -37,6 +46,9 @@ export interface ProviderModeOptions {
 export const parkReason = 'provider_batch';
 export const waitPrefix = `${parkReason}:`;
 
+/** How long the end of a batch may take. */
+const endsWithinMs = 30_000;
+
 /** Prices are compared for so many tokens in and out. */
 const comparedTokens = 1_000_000;
 
@@ -53,19 +65,25 @@ export class ProviderMode implements CallDeferral {
 
   async courseOf(request: DeferrableRequest): Promise<RequestCourse> {
     const { modes, settings, clock } = this.#options;
-    const batch = await modes.find(request.origin);
+    const { origin, rootId, tier, deferrals, lastFailure } = request;
     // A request that asks for a tier itself is made as it asks.
-    if (batch === undefined || batch.mode === 'online' || request.tier !== 'default') return { kind: 'now' };
+    if (origin.batch === undefined || tier !== 'default') return { kind: 'now' };
+    // What was taken back was so for what the batch has become by then.
+    const batch = await modes.find(rootId, { isAsOfNow: lastFailure?.kind === 'aborted' });
+    if (batch === undefined || batch.mode === 'online') return { kind: 'now' };
+    if (lastFailure !== undefined && comesAgain(lastFailure.kind)) {
+      return { kind: 'refused', failure: lastFailure.kind, message: await this.#toldOf(lastFailure) };
+    }
+    if (beginsNothing(batch, clock.now())) return { kind: 'parked', ...aboutToEnd(batch) };
+    // What it has at the provider is taken back.
+    if (batch.state === 'cancelled' || batch.state === 'expired') return { kind: 'now' };
     const account = await this.#accountFor(batch, request.provider);
     const { mode } = await this.#choose(batch, request, account);
     if (mode === 'flex') return { kind: 'tier', tier: 'flex' };
     if (mode === 'online' || account === undefined) return { kind: 'now' };
-    const { deferrals, lastFailure } = request;
     const { rounds, onlineMs } = settings;
     const { deadline } = batch;
-    if (!goesIntoBatch({ deferrals, lastFailure, rounds, deadline, now: clock.now(), onlineMs })) {
-      return { kind: 'now' };
-    }
+    if (!goesIntoBatch({ deferrals, rounds, deadline, now: clock.now(), onlineMs })) return { kind: 'now' };
     return {
       kind: 'deferred',
       wait: waitFor(batch.id),
@@ -73,8 +91,16 @@ export class ProviderMode implements CallDeferral {
     };
   }
 
-  waitOf({ team, batch }: Origin): DeferredWait {
-    return waitFor(batchId(team, batch ?? ''));
+  async waitOf(messageId: Uuid): Promise<DeferredWait> {
+    const id = await this.#options.calls.batchOf(messageId);
+    invariant(id !== undefined, `the calls of message ${messageId} that are put off are kept`);
+    return waitFor(id);
+  }
+
+  /** What the provider said, as long as that is kept. */
+  async #toldOf({ callId, kind }: DeferredFailure): Promise<string> {
+    const told = await this.#options.calls.refusalOf(callId);
+    return told ?? `The provider refused the request in a batch (${kind}).`;
   }
 
   async #accountFor({ mode }: ModedBatch, provider: string): Promise<OpenAccount | undefined> {
@@ -135,6 +161,14 @@ export class ProviderMode implements CallDeferral {
     });
     return true;
   }
+}
+
+/** It is looked at again, should its end not come: the deadline may be put off. */
+function aboutToEnd({ id, state }: ModedBatch): { readonly message: string; readonly wait: ParkedOptions } {
+  return {
+    message: `The batch ${state === 'cancelling' ? 'is being cancelled' : 'is past its deadline'}: no call of it is begun.`,
+    wait: { reason: parkReason, about: id, delayMs: endsWithinMs },
+  };
 }
 
 /** One name for a whole batch: what messages wait for is looked through by its names. */

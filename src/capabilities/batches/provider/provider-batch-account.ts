@@ -21,6 +21,13 @@ const limitsOfKind: Readonly<Record<ProviderBatchAccount['kind'], ProviderBatchL
   anthropic: { maxRequests: 100_000, maxBytes: 64 * 1024 * 1024, enqueuedTokens: {} },
 };
 
+/** What fits every provider. */
+export const smallestLimits: ProviderBatchLimits = {
+  maxRequests: limitsOfKind.openai.maxRequests,
+  maxBytes: limitsOfKind.anthropic.maxBytes,
+  enqueuedTokens: {},
+};
+
 /** What one batch of the account may hold. */
 export function limitsOf({ kind, limits }: ProviderBatchAccount): ProviderBatchLimits {
   return { ...limitsOfKind[kind], ...limits };

@@ -1,7 +1,7 @@
 import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts';
 import { newId, type Uuid } from '../../../kernel/ids.ts';
-import { invariant } from '../../../kernel/invariant.ts';
-import { defaultRequestTimeoutMs, limitsOf } from './provider-batch-account.ts';
+import { absentAccount } from './absent-account.ts';
+import { defaultRequestTimeoutMs, limitsOf, smallestLimits } from './provider-batch-account.ts';
 import { LeaseLostError, ProviderBatchLedger, type ResolvedBy } from './provider-batch-ledger.ts';
 import type { ProviderBatchRequest, RequestOutcome } from './provider-batch-request.ts';
 import type { ProviderBatch } from './provider-batch-rows.ts';
@@ -63,7 +63,8 @@ export class ProviderBatchDriver {
 
   /**
    * Puts requests into batches of the account, divided by endpoint, model and the provider's limits. A request that was submitted
-   * before, or is by somebody else at this moment, stays where it is. Answers the batch of each request by its id.
+   * before, or is by somebody else at this moment, stays where it is. What is of an account that is not configured waits until it is.
+   * Answers the batch of each request by its id.
    */
   async submit(
     accountName: string,
@@ -71,13 +72,13 @@ export class ProviderBatchDriver {
     now: Date,
   ): Promise<ReadonlyMap<string, Uuid>> {
     const open = this.#accounts.get(accountName);
-    invariant(open !== undefined, `${accountName} is an account with batches`);
+    const limits = open === undefined ? smallestLimits : limitsOf(open.account);
     const byId = new Map(requests.map((request) => [request.id, request]));
     for (let knownBefore = -1; ;) {
       const known = await this.#ledger.batchesOf([...byId.keys()]);
       if (known.size === byId.size) return known;
       const fresh = [...byId.values()].filter(({ id }) => !known.has(id));
-      const planned = splitRequests(accountName, fresh, limitsOf(open.account), now);
+      const planned = splitRequests(accountName, fresh, limits, now);
       try {
         await this.#ledger.plan(accountName, planned, now);
       } catch (error) {
@@ -102,13 +103,8 @@ export class ProviderBatchDriver {
   }
 
   async #advanceOne(claimed: ProviderBatch, now: Date, signal: AbortSignal | undefined): Promise<void> {
-    const open = this.#accounts.get(claimed.account);
-    if (open === undefined) {
-      // The account is not configured here: whoever has it goes on, or the next start.
-      const nextAt = new Date(now.getTime() + defaultTimes.pollMs);
-      await this.#return(claimed, nextAt, `The provider ${claimed.account} is not configured.`);
-      return;
-    }
+    // Whoever has the account configured goes on, or the next start. What asks no provider is done meanwhile.
+    const open = this.#accounts.get(claimed.account) ?? absentAccount(claimed);
     try {
       for (let batch = claimed; ;) {
         const step = nextStep({
@@ -134,7 +130,15 @@ export class ProviderBatchDriver {
   /** Lets others have the batch, as it is, from that time on. */
   async #return(batch: ProviderBatch, nextAt: Date, lastError: string | undefined): Promise<void> {
     const { state, attempts, stepBeganAt } = batch;
-    await this.#ledger.move(batch, { state, attempts, stepBeganAt, nextAt, isReturned: true, lastError });
+    await this.#ledger.move(batch, {
+      state,
+      attempts,
+      stepBeganAt,
+      nextAt,
+      isReturned: true,
+      lastError,
+      hindered: 'kept',
+    });
   }
 
   /** What became of the batch's requests, in the order in which they were submitted; whole once it is `collected`. */

@@ -32,6 +32,9 @@ export interface BatchMove {
   readonly cancelSentAt?: Date;
   readonly createdAt?: Date;
   readonly closedAt?: Date;
+  readonly readings?: number;
+  /** `kept`: as it was before. Left out: it goes on. */
+  readonly hindered?: 'yes' | 'kept';
 }
 
 /** Requests and tokens with one outcome. */
@@ -141,6 +144,8 @@ export class ProviderBatchLedger {
       move.cancelSentAt ?? null,
       move.createdAt ?? null,
       move.closedAt ?? null,
+      move.readings ?? null,
+      move.hindered ?? 'no',
     ]);
     const [moved] = rows.map(batchOf);
     if (moved === undefined)
@@ -158,7 +163,13 @@ export class ProviderBatchLedger {
     now: Date,
   ): Promise<ProviderBatch | undefined> {
     const { account, model, estimatedTokens } = batch;
-    const move = { state: 'creating', nextAt: now, isReturned: false, stepBeganAt: now } as const;
+    const move = {
+      state: 'creating',
+      nextAt: now,
+      isReturned: false,
+      stepBeganAt: now,
+      hindered: 'kept',
+    } as const;
     if (limit === undefined) return await this.move(batch, move);
     return await this.#database.transaction(async (transaction) => {
       await transaction.query(sql.lockEnqueued, [`${account} ${model}`]);
@@ -241,13 +252,14 @@ export class ProviderBatchLedger {
 
   /**
    * Settles the next outcomes that are not settled, in order: `settle` writes into the transaction in which they are marked, so that both
-   * are there or neither. Only when every request has its outcome. Answers how many there were. Throws LeaseLostError.
+   * are there or neither; what it answers is called when they are. Only when every request has its outcome. Answers how many there
+   * were. Throws LeaseLostError.
    */
   async settleNext(
     batch: ProviderBatch,
-    settle: (transaction: SqlExecutor, outcomes: readonly RequestOutcome[]) => Promise<void>,
+    settle: (transaction: SqlExecutor, outcomes: readonly RequestOutcome[]) => Promise<() => void>,
   ): Promise<number> {
-    return await this.#database.transaction(async (transaction) => {
+    const settled = await this.#database.transaction(async (transaction) => {
       const lease = [batch.id, batch.fence, this.#leaseMs];
       const held = await transaction.query<{ settled_through: number }>(sql.beginSettling, lease);
       const through = held.rows[0]?.settled_through;
@@ -255,11 +267,13 @@ export class ProviderBatchLedger {
         throw new LeaseLostError(`The lease of provider batch ${batch.id} is another's.`);
       const { rows } = await transaction.query<OutcomeRow>(sql.readOutcomes, [batch.id, through, pageRows]);
       const last = rows.at(-1)?.place;
-      if (last === undefined) return 0;
-      await settle(transaction, rows.map(outcomeOf));
+      if (last === undefined) return { count: 0 };
+      const onCommitted = await settle(transaction, rows.map(outcomeOf));
       await transaction.query(sql.markSettled, [batch.id, last]);
-      return rows.length;
+      return { count: rows.length, onCommitted };
     });
+    settled.onCommitted?.();
+    return settled.count;
   }
 
   /** What became of the batch's requests, in their order; of those that have an outcome. */

@@ -30,6 +30,9 @@ export interface RequestOutcome {
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 
+/** What codes of errors begin with that say why a whole batch failed, and nothing of the request. */
+export const wholeBatchPrefix = 'batch:';
+
 /** The name of a request at the provider: the batch as the mark by which it is known, and its place. Fits both providers' patterns. */
 export function customIdOf(batchId: Uuid, place: number): string {
   return `${fingerprintOf(batchId)}-${place}`;

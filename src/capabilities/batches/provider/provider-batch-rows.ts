@@ -21,6 +21,10 @@ export interface ProviderBatch {
   readonly stepBeganAt: Date | undefined;
   /** Of the step that does not go on. */
   readonly attempts: number;
+  /** How often results that lack requests were read. */
+  readonly readings: number;
+  /** Since when its steps have failed one after another, or its provider has not been configured. */
+  readonly hinderedSince: Date | undefined;
   readonly lastError: string | undefined;
   readonly unresolved: UnresolvedReason | undefined;
   readonly ending: BatchEnding | undefined;
@@ -50,6 +54,8 @@ export interface BatchRow {
   readonly provider_id: string | null;
   readonly step_began_at: Date | null;
   readonly attempts: number;
+  readonly readings: number;
+  readonly hindered_since: Date | null;
   readonly last_error: string | null;
   readonly unresolved: UnresolvedReason | null;
   readonly ending: string | null;
@@ -87,6 +93,8 @@ export function batchOf(row: BatchRow): ProviderBatch {
     providerId: row.provider_id ?? undefined,
     stepBeganAt: row.step_began_at ?? undefined,
     attempts: row.attempts,
+    readings: row.readings,
+    hinderedSince: row.hindered_since ?? undefined,
     lastError: row.last_error ?? undefined,
     unresolved: row.unresolved ?? undefined,
     // Written by this class alone.

@@ -7,7 +7,7 @@ import { recordAction } from '../../../engine/ledger/operator-action.ts';
  */
 
 const columns = `b.id, b.account, b.model, b.endpoint, b.state, b.requests, b.estimated_tokens, b.file_id, b.provider_id, b.step_began_at,
-  b.attempts, b.last_error, b.unresolved, b.ending, b.findings, b.cancel_requested_at, b.cancel_sent_at, b.next_at, b.fence,
+  b.attempts, b.last_error, b.unresolved, b.ending, b.findings, b.cancel_requested_at, b.cancel_sent_at, b.next_at, b.fence, b.readings, b.hindered_since,
   b.planned_at, b.created_at, b.closed_at`;
 
 const lease = (parameter: string): string =>
@@ -55,7 +55,8 @@ export const renewLease = named(
 /**
  * $1 id, $2 fence, $3 the state it is in, $4 the one it goes to, $5 when it is due, $6 the lease's length, or null to return it, $7 when its step
  * began, $8 attempts, $9 the last error, $10 why it is unresolved; $11 file, $12 provider's id, $13 ending, $14 findings, $15 when its
- * cancellation was sent, $16 when it was created, $17 when it was closed: null keeps what is there.
+ * cancellation was sent, $16 when it was created, $17 when it was closed, $18 how often its results were read: null keeps what is there. $19 whether it is
+ * hindered: `yes`, `kept` as it was before, `no`.
  */
 export const moveBatch = named(
   'provider-batches.move',
@@ -63,7 +64,8 @@ export const moveBatch = named(
      step_began_at = $7::timestamptz, attempts = $8::int, last_error = $9, unresolved = $10,
      file_id = coalesce($11, b.file_id), provider_id = coalesce($12, b.provider_id), ending = coalesce($13, b.ending),
      findings = coalesce($14, b.findings), cancel_sent_at = coalesce($15::timestamptz, b.cancel_sent_at),
-     created_at = coalesce($16::timestamptz, b.created_at), closed_at = coalesce($17::timestamptz, b.closed_at)
+     created_at = coalesce($16::timestamptz, b.created_at), closed_at = coalesce($17::timestamptz, b.closed_at), readings = coalesce($18::int, b.readings),
+     hindered_since = case $19 when 'yes' then coalesce(b.hindered_since, clock_timestamp()) when 'kept' then b.hindered_since end
    where b.id = $1::uuid and b.fence = $2::bigint and b.state = $3
    returning ${columns}`,
 );
@@ -176,14 +178,15 @@ export const requestCancel = named(
 /**
  * $1 the batch, $2 the state it goes to or null for the one before it was sent, $3 the provider's id or null, $4 ending or null, $5 now; the audit: $6 id,
  * $7 actor, $8 detail, $9 reason, $10 the team it is of.
- * An operator's decision about what cannot go on by itself.
+ * An operator's decision about what cannot go on by itself; given up is also what has been hindered for a while and may not be any more.
  */
 export const resolveBatch = named(
   'provider-batches.resolve',
   `with resolved as (
      update millrace.provider_batches b set state = coalesce($2, case when b.file_id is null then 'planned' else 'uploaded' end),
-       provider_id = $3, ending = $4, unresolved = null, last_error = null, attempts = 0, step_began_at = null, next_at = $5::timestamptz
-     where b.id = $1::uuid and b.state = 'unresolved' returning ${columns}),
+       provider_id = coalesce($3, case when $2 = 'ended' then b.provider_id end), ending = $4, unresolved = null, last_error = null, attempts = 0,
+       step_began_at = null, hindered_since = null, next_at = $5::timestamptz
+     where b.id = $1::uuid and (b.state = 'unresolved' or $2 = 'ended' and b.hindered_since is not null and b.state in ('creating', 'running', 'ended', 'settled')) returning ${columns}),
    audited as (${recordAction({
      id: '$6::uuid',
      actor: '$7::text',

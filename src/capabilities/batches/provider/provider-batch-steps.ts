@@ -23,18 +23,20 @@ export interface ProviderBatchTimes {
 
 /**
  * Writes what became of requests into the transaction in which they are marked as settled. May be asked for the same again when that
- * transaction was undone, never when it was committed.
+ * transaction was undone, never when it was committed. What it answers is called when it was committed.
  */
 export type SettleOutcomes = (
   transaction: SqlExecutor,
   batch: ProviderBatch,
   outcomes: readonly RequestOutcome[],
-) => Promise<void>;
+) => Promise<() => void>;
 
 /** An account with the way to its provider. */
 export interface OpenAccount {
   readonly account: ProviderBatchAccount;
   readonly api: ProviderBatchApi;
+  /** The provider is not configured: whatever asks it fails with NotConfiguredError. */
+  readonly isAbsent?: boolean;
 }
 
 /** What steps work with. */
@@ -97,6 +99,7 @@ export class ProviderBatchSteps {
       isReturned: false,
       stepBeganAt: now,
       attempts: planned.attempts,
+      hindered: 'kept',
     });
     let fileId: string;
     try {
@@ -114,7 +117,12 @@ export class ProviderBatchSteps {
     if (fileId !== undefined) {
       return await this.#ledger.move(batch, { state: 'uploaded', nextAt: now, isReturned: false, fileId });
     }
-    return await this.#ledger.move(batch, { state: 'planned', nextAt: now, isReturned: false });
+    return await this.#ledger.move(batch, {
+      state: 'planned',
+      nextAt: now,
+      isReturned: false,
+      hindered: 'kept',
+    });
   }
 
   async #create(ready: ProviderBatch, { account, api }: OpenAccount, now: Date): Promise<ProviderBatch> {
@@ -149,6 +157,7 @@ export class ProviderBatchSteps {
           state: stateBeforeCreation(batch),
           nextAt: now,
           isReturned: false,
+          hindered: 'kept',
         });
       case 'look-again':
         return await this.#ledger.move(batch, {
@@ -158,6 +167,7 @@ export class ProviderBatchSteps {
           stepBeganAt: beganAt,
           attempts: batch.attempts,
           lastError: batch.lastError,
+          hindered: 'kept',
         });
       case 'unresolved':
         return await this.#ledger.move(batch, {
@@ -234,10 +244,11 @@ export class ProviderBatchSteps {
     const isSent = batch.providerId !== undefined;
     const isReadable = isSent && ending.how !== 'failed' && ending.how !== 'given_up';
     const open = isReadable ? await this.#ledger.countOpen(batch.id) : 0;
-    if (open > 0 && batch.attempts + 1 < this.#times.collections) {
+    const readings = batch.readings + 1;
+    if (open > 0 && readings < this.#times.collections) {
       const view = await api.read(providerIdOf(batch));
       return await this.#wait(batch, now, this.#times.pollMs, {
-        attempts: batch.attempts + 1,
+        readings,
         lastError: `Results of ${open} requests are missing.`,
         ...(view.kind === 'ended' && { ending: view.ending }),
       });
@@ -255,19 +266,31 @@ export class ProviderBatchSteps {
     let settled: number;
     do {
       if (signal?.aborted === true) {
-        return await this.#ledger.move(batch, { state: 'collected', nextAt: now, isReturned: false });
+        return await this.#ledger.move(batch, {
+          state: 'collected',
+          nextAt: now,
+          isReturned: false,
+          hindered: 'kept',
+        });
       }
-      settled = await this.#ledger.settleNext(batch, async (transaction, outcomes) => {
-        await this.#settle(transaction, batch, outcomes);
-      });
+      settled = await this.#ledger.settleNext(
+        batch,
+        async (transaction, outcomes) => await this.#settle(transaction, batch, outcomes),
+      );
     } while (settled > 0);
     return await this.#ledger.move(batch, { state: 'settled', nextAt: now, isReturned: false });
   }
 
   /** What lacks requests stays at the provider, which removes it itself after a month: it may be asked about. */
-  async #removeFiles(batch: ProviderBatch, { api }: OpenAccount, now: Date): Promise<ProviderBatch> {
+  async #removeFiles(
+    batch: ProviderBatch,
+    { api, isAbsent = false }: OpenAccount,
+    now: Date,
+  ): Promise<ProviderBatch> {
     const isWhole = (batch.findings?.requests.missing ?? 0) === 0;
-    if (isWhole) {
+    const isKnown = batch.fileId !== undefined || batch.providerId !== undefined;
+    // Nobody can be asked about files of what never came to its provider, or is to be asked about what was given up.
+    if (isWhole && (isKnown || !isAbsent) && batch.ending?.how !== 'given_up') {
       const uploads = await api.findUploads({ id: batch.id, beganAt: batch.plannedAt });
       const { ending, fileId } = batch;
       const ids = new Set([
@@ -295,16 +318,8 @@ export class ProviderBatchSteps {
     if (kind === 'refused') {
       return await this.#end(batch, { how: 'failed', resultIds: [], problem: { code, message } }, now);
     }
-    const attempts = batch.attempts + 1;
-    const lastError = `${code}: ${message}`;
-    const waitMs = backoffMs(attempts, this.#times.pollMs);
     const state = kind === 'not-now' ? before : batch.state;
-    return await this.#wait(batch, now, waitMs, {
-      state,
-      attempts,
-      lastError,
-      stepBeganAt: batch.stepBeganAt,
-    });
+    return await this.#hindered(batch, now, { state, code, message });
   }
 
   /** A step that may be taken any number of times: when it fails it is tried again later. */
@@ -314,13 +329,30 @@ export class ProviderBatchSteps {
     } catch (error) {
       if (error instanceof LeaseLostError) throw error;
       const { code, message } = failureOf(error);
-      const attempts = batch.attempts + 1;
-      return await this.#wait(batch, now, backoffMs(attempts, this.#times.pollMs), {
-        attempts,
-        lastError: `${code}: ${message}`,
-        stepBeganAt: batch.stepBeganAt,
-      });
+      return await this.#hindered(batch, now, { state: batch.state, code, message });
     }
+  }
+
+  /** Tried again later: after longer each time, but soon after a provider is configured again. */
+  async #hindered(
+    batch: ProviderBatch,
+    now: Date,
+    {
+      state,
+      code,
+      message,
+    }: { readonly state: ProviderBatch['state']; readonly code: string; readonly message: string },
+  ): Promise<ProviderBatch> {
+    const isCounted = code !== 'not_configured';
+    const attempts = isCounted ? batch.attempts + 1 : batch.attempts;
+    const { pollMs } = this.#times;
+    return await this.#wait(batch, now, isCounted ? backoffMs(attempts, pollMs) : pollMs, {
+      state,
+      attempts,
+      lastError: `${code}: ${message}`,
+      stepBeganAt: batch.stepBeganAt,
+      hindered: 'yes',
+    });
   }
 
   async #wait(

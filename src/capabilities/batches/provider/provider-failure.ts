@@ -2,6 +2,11 @@
  * What an error of a provider's SDK says about a request that changes something there.
  */
 
+/** The provider of a batch is not one of the configuration: nothing is asked of it until it is. */
+export class NotConfiguredError extends Error {
+  override readonly name = 'NotConfiguredError';
+}
+
 export interface ProviderFailure {
   readonly kind:
     /** It was not accepted, and will not be. */
@@ -18,6 +23,9 @@ const maxMessageLength = 500;
 
 /** What the error means. Whatever is not understood is unclear. */
 export function failureOf(error: unknown): ProviderFailure {
+  if (error instanceof NotConfiguredError) {
+    return { kind: 'not-now', code: 'not_configured', message: error.message };
+  }
   const status = statusOf(error);
   const code = status === undefined ? 'no_answer' : `http_${status}`;
   const text = error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 import type { BatchEnding, LineResult, ProviderBatchApi } from './provider-batch-api.ts';
 import type { ProviderBatchLedger } from './provider-batch-ledger.ts';
-import { placeOf } from './provider-batch-request.ts';
+import { placeOf, wholeBatchPrefix } from './provider-batch-request.ts';
 import type { ProviderBatch } from './provider-batch-rows.ts';
 import type { OddLines } from './result-findings.ts';
 
@@ -65,7 +65,7 @@ export function restOf(
   if (how === 'failed') {
     return {
       outcome: 'failed',
-      code: problem?.code ?? 'batch_failed',
+      code: `${wholeBatchPrefix}${problem?.code ?? 'failed'}`,
       message: problem?.message ?? 'The batch failed as a whole.',
     };
   }

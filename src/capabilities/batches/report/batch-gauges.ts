@@ -31,6 +31,7 @@ interface ProviderRow {
   readonly state: string;
   readonly batches: number;
   readonly oldest_seconds: number;
+  readonly hindered_seconds: number;
 }
 
 /** Shows how the open batches stand, when somebody scrapes. */
@@ -79,5 +80,7 @@ export class BatchGauges {
       this.#metrics.set('provider_batches', { state }, batches);
     }
     this.#metrics.set('provider_batch_oldest_open_seconds', {}, Math.max(0, ...ages));
+    const hindered = rows.map((row) => row.hindered_seconds);
+    this.#metrics.set('provider_batch_hindered_seconds', {}, Math.max(0, ...hindered));
   }
 }

@@ -78,6 +78,8 @@ export function pricedSums(row: Omit<CallsRow, 'is_total'>, inputTokens: number)
     at: new Date(row.first_at ?? 0),
     inputTokens,
     calls: row.calls,
+    freeCalls: row.free,
+    openCalls: row.open + row.unsettled,
     tokens: byClass((name) => BigInt(row.tokens[name])),
     costUsd: byClass((name) => usd(row.costs[name])),
   };

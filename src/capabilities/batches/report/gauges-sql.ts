@@ -76,16 +76,17 @@ export const readChunks = named(
      (select count(*)::int from (${chunksIn('failed')}) f) as failed`,
 );
 
-/** Batches at providers by their state, with the age of the oldest one that goes on by itself. */
+/** Batches at providers by their state, with the age of the oldest one that goes on by itself, and for how long one has been hindered. */
 export const readProviderBatches = named(
   'provider-batches.read_for_gauges',
   `select o.state, count(*)::int as batches,
-     coalesce(extract(epoch from clock_timestamp() - min(o.planned_at)), 0)::float8 as oldest_seconds
+     coalesce(extract(epoch from clock_timestamp() - min(o.planned_at)), 0)::float8 as oldest_seconds,
+     coalesce(extract(epoch from clock_timestamp() - min(o.hindered_since)), 0)::float8 as hindered_seconds
    from (
-     (select p.state, p.planned_at from millrace.provider_batches p where p.state not in ('closed', 'unresolved')
+     (select p.state, p.planned_at, p.hindered_since from millrace.provider_batches p where p.state not in ('closed', 'unresolved')
       order by p.next_at, p.id limit ${gaugeLimits.batches})
      union all
-     (select p.state, p.planned_at from millrace.provider_batches p where p.state = 'unresolved'
+     (select p.state, p.planned_at, null::timestamptz from millrace.provider_batches p where p.state = 'unresolved'
       order by p.planned_at, p.id limit ${gaugeLimits.batches})) o
    group by o.state`,
 );

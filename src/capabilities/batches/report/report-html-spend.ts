@@ -9,6 +9,7 @@ import {
   shownUsd,
 } from '../../../http/pages/shown-numbers.ts';
 import { type PageColumn, pageTable } from '../../../http/pages/table.ts';
+import { unvaluedParts } from '../../../pricing/savings.ts';
 import type { TokenClass } from '../../../pricing/token-classes.ts';
 import type { BatchReportDocument, ComparedFigures } from './report-document.ts';
 
@@ -188,14 +189,12 @@ export function savingsSection({ savings }: BatchReportDocument, digits: number)
             })),
           )
     }
-    ${
-      unvalued.calls === 0
-        ? undefined
-        : html`<p class="note">
-            <b>${shownCount(unvalued.calls)}</b> calls have a price that the price book no longer names: they
-            are in no saving.
-          </p>`
-    }
+    ${unvaluedParts(unvalued).map(
+      ({ calls: count, which }) =>
+        html`<p class="note">
+          In no saving: <b>${shownCount(count)}</b> calls in another tier or with cached tokens, ${which}.
+        </p>`,
+    )}
     <p class="note">What answers saved that were used again is not known: they leave no record of a price.</p>
   </section>`;
 }

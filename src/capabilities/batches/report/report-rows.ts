@@ -49,6 +49,8 @@ export interface CallsRow {
   readonly failed: number;
   readonly open: number;
   readonly unsettled: number;
+  /** Of the settled ones, those that cost nothing. */
+  readonly free: number;
   readonly estimated: number;
   readonly unpriced: number;
   readonly cost_usd: string;

@@ -20,16 +20,17 @@ export const expireBatches = named(
    select count(*)::int as count from expiring`,
 );
 
-/** $1 how many. */
+/** $1 the last one that was looked at, $2 how many: those behind it. */
 export const listCancelling = named(
   'batches.list_cancelling',
-  `select ${batchColumns} from millrace.batches b where b.state = 'cancelling' order by b.id limit $1`,
+  `select ${batchColumns} from millrace.batches b where b.state = 'cancelling' and b.id > $1::uuid order by b.id limit $2`,
 );
 
-/** $1 batch: what is not admitted of its chunks will not be. */
+/** $1 batch: what is not admitted of its chunks will not be. Nobody is about to. */
 export const stopAdmissions = named(
   'batches.stop_admissions',
-  `update millrace.batch_chunks set admitted_at = clock_timestamp() where batch_id = $1::uuid and state = 'running' and admitted_at is null`,
+  `update millrace.batch_chunks set admitted_at = clock_timestamp() where batch_id = $1::uuid and state = 'running' and admitted_at is null
+     and (admitting_until is null or admitting_until < clock_timestamp())`,
 );
 
 /** $1 batch, $2 how many: chunks that were not begun, and will not be. */

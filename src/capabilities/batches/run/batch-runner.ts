@@ -21,7 +21,7 @@ import type { WindDown } from './wind-down.ts';
  */
 
 /** How much is under way over all batches. Each item may be a tree of messages. Few chunks are begun in a turn: what has ended is recorded in between. */
-const dispatchLimits: DispatchLimits = { chunks: 64, items: 16_000, batches: 200, begun: 2 };
+const dispatchLimits: DispatchLimits = { chunks: 64, items: 16_000, batches: 200, begun: 2, looks: 5000 };
 /** Running items that one turn looks at, and ended ones that it takes. */
 const looks = 2000;
 const maxEnded = 500;

@@ -1,10 +1,11 @@
 import { AppError } from '../../../kernel/app-error.ts';
 import { derivedId, type Uuid } from '../../../kernel/ids.ts';
+import type { AnswerWaste } from '../../../engine/calls/answer-waste.ts';
 import type { MessageReplays } from '../../../engine/ledger/message-replays.ts';
 import type { Admissions } from '../../../engine/pipeline/admissions.ts';
 import type { MessageCanceller } from '../../../engine/pipeline/message-canceller.ts';
 import type { Publisher } from '../../../engine/pipeline/publisher.ts';
-import { isOver } from '../batch.ts';
+import { type Batch, isOver } from '../batch.ts';
 import { removeSecrets } from '../../../telemetry/known-secrets.ts';
 import { batchRecord, cancelRecord } from './batch-record.ts';
 import type { BegunChunk, ChunkItem, ChunkLedger } from './chunk-ledger.ts';
@@ -14,7 +15,8 @@ import { messageOf, originOf, sourceOfRun } from './item-message.ts';
 import { refusalKind } from './passing-failures.ts';
 
 /*
- * Admits the items of a chunk. Admitting one again is a duplicate and changes nothing, so whoever died in the middle of a chunk
+ * Admits the items of a chunk, page by page, as long as its batch is not cancelled: an item of a cancelled batch without a message ends only
+ * when nobody can be about to admit it. Admitting one again is a duplicate and changes nothing, so whoever died in the middle of a chunk
  * leaves it to be begun anew as a whole. Items that died in an earlier attempt of the chunk live again under their own ids: what they have
  * paid for is not paid again.
  */
@@ -26,11 +28,14 @@ export interface ChunkAdmissionOptions {
   readonly replays: MessageReplays;
   readonly canceller: MessageCanceller;
   readonly publisher: Pick<Publisher, 'notify'>;
+  readonly waste: Pick<AnswerWaste, 'ofTrees'>;
 }
 
 /** Items that are admitted at the same time; the ledger takes them in groups. */
 const pageSize = 100;
 const maxMessageLength = 2000;
+/** Longer than the admission of a page takes. So long a cancelled batch waits for a process that died while it admitted. */
+const admissionMs = 120_000;
 
 type Refused = { readonly item: ChunkItem; readonly error: AppError };
 
@@ -48,6 +53,11 @@ export class ChunkAdmission {
     const putBack: Refused[] = [];
     const admitted: Uuid[] = [];
     for (let after = 0; ;) {
+      if (!(await ledger.renewAdmission(chunk, admissionMs))) {
+        await ledger.leaveAdmission(chunk);
+        await this.#takeBack(chunk, admitted);
+        return touched;
+      }
       const items = await ledger.readItems(chunk, after, pageSize);
       const last = items.at(-1);
       if (last === undefined) break;
@@ -70,31 +80,46 @@ export class ChunkAdmission {
 
   /** Answers those that were refused. */
   async #page(chunk: BegunChunk, items: readonly ChunkItem[]): Promise<readonly Refused[]> {
-    const { batch, begun } = chunk;
-    const { ledger, replays, publisher } = this.#options;
+    const { batch } = chunk;
+    const { ledger, waste } = this.#options;
     const moved = items.flatMap((item) => {
-      const messageId = messageOf(batch, item);
-      return messageId === item.messageId ? [] : [{ position: item.position, messageId }];
+      const messageId = presentMessageOf(batch, item);
+      return messageId === item.messageId
+        ? []
+        : [{ position: item.position, messageId, was: item.messageId }];
     });
+    // What the cancelled messages paid for is not asked for again, and not used: it is known before the item forgets them.
+    await waste.ofTrees(moved.map(({ was }) => was));
     // The item has to know its message before that is there: otherwise nobody would see it end.
     await ledger.setMessageIds(batch.id, moved);
-    if (begun > 1) {
-      const record = {
-        ...batchRecord(batch, `chunk ${chunk.chunk} is begun again`),
-        // The same for whoever goes on with it, so that nothing lives again twice in one attempt.
-        id: derivedId(batch.createdAt, 'batch-retry', batch.id, String(chunk.chunk), String(begun)),
-      };
-      const revived = await replays.replay(
-        items.map(({ messageId }) => messageId),
-        record,
-      );
-      for (const { stage, id } of revived) publisher.notify(stage, id);
-    }
     const outcomes = await Promise.allSettled(items.map((item) => this.#admitOne(chunk, item)));
-    return items.flatMap((item, index) => {
+    const refused = items.flatMap((item, index) => {
       const outcome = outcomes[index];
       return outcome?.status === 'rejected' ? [{ item, error: asAppError(outcome.reason) }] : [];
     });
+    // What is refused stays dead: nothing of it may run on while its item waits, or has ended.
+    const refusedAt = new Set(refused.map(({ item }) => item.position));
+    if (chunk.begun > 1)
+      await this.#revive(
+        chunk,
+        items.filter(({ position }) => !refusedAt.has(position)),
+      );
+    return refused;
+  }
+
+  /** Messages that died in an earlier attempt live again. */
+  async #revive({ batch, chunk, begun }: BegunChunk, items: readonly ChunkItem[]): Promise<void> {
+    const { replays, publisher } = this.#options;
+    const record = {
+      ...batchRecord(batch, `chunk ${chunk} is begun again`),
+      // The same for whoever goes on with it, so that nothing lives again twice in one attempt.
+      id: derivedId(batch.createdAt, 'batch-retry', batch.id, String(chunk), String(begun)),
+    };
+    const revived = await replays.replay(
+      items.map(({ messageId }) => messageId),
+      record,
+    );
+    for (const { stage, id } of revived) publisher.notify(stage, id);
   }
 
   async #admitOne({ batch }: BegunChunk, item: ChunkItem): Promise<void> {
@@ -115,13 +140,26 @@ export class ChunkAdmission {
     );
   }
 
-  async #fail({ batch, chunk }: BegunChunk, refused: readonly Refused[]): Promise<readonly Uuid[]> {
-    return await this.#options.ends.record(
-      refused.map(({ item: { position, itemId, messageId }, error }) => ({
-        item: { batchId: batch.id, chunk, position, itemId, messageId, bytes: 0 },
-        was: 'running',
-        end: refusedEnd({ id: itemId, position }, { code: error.code, message: told(error) }),
-      })),
+  /** An earlier attempt may have paid for answers. */
+  async #fail({ batch, chunk, begun }: BegunChunk, refused: readonly Refused[]): Promise<readonly Uuid[]> {
+    const { ends } = this.#options;
+    const ids = refused.map(({ item }) => presentMessageOf(batch, item));
+    const answers = begun === 1 || ids.length === 0 ? [] : await ends.readAnswers(ids);
+    return await ends.record(
+      refused.map(({ item, error }) => {
+        const { position, itemId } = item;
+        const messageId = presentMessageOf(batch, item);
+        return {
+          item: { batchId: batch.id, chunk, position, itemId, messageId, bytes: 0 },
+          was: 'running',
+          begun,
+          end: refusedEnd(
+            { id: itemId, position },
+            { code: error.code, message: told(error) },
+            answers.filter(({ rootId, isUsed }) => isUsed && rootId === messageId),
+          ),
+        };
+      }),
     );
   }
 
@@ -148,6 +186,11 @@ export class ChunkAdmission {
     for (let from = 0; from < admitted.length; from += pageSize)
       await canceller.cancel(admitted.slice(from, from + pageSize), record);
   }
+}
+
+/** The message that the item has in this run of it. One whose data was erased is not run: it keeps the one it had. */
+function presentMessageOf(batch: Batch, item: ChunkItem): Uuid {
+  return item.data === undefined ? item.messageId : messageOf(batch, item);
 }
 
 function lastError(refused: readonly Refused[]): AppError {

@@ -33,8 +33,10 @@ export interface DispatchLimits {
   readonly chunks: number;
   /** Items of these. */
   readonly items: number;
-  /** Batches that are looked at for their next chunks. */
+  /** Batches that are compared for whose chunk is next. */
   readonly batches: number;
+  /** Running batches that are looked at for a chunk that is due. */
+  readonly looks: number;
   /** Chunks that one turn begins. */
   readonly begun: number;
 }
@@ -48,8 +50,12 @@ export class ChunkLedger {
   }
 
   /** Begins the next chunks. Answers how many. */
-  async claim({ chunks, items, batches, begun }: DispatchLimits): Promise<number> {
-    return await this.#count(sql.claimChunks, [chunks, items, batches, begun]);
+  async claim({ chunks, items, batches, begun, looks }: DispatchLimits): Promise<number> {
+    const limits = [chunks, items, batches, begun, looks];
+    const { rows } = await this.#database.query<{ readonly batch_id: Uuid }>(sql.claimChunks, limits);
+    // By itself, so that no lock of a batch is waited for with one of a chunk: whoever dies before it gives the batch one turn more.
+    if (rows.length > 0) await this.#database.query(sql.noteTurns, [rows.map((row) => row.batch_id)]);
+    return rows.length;
   }
 
   /** Chunks whose items may not all have been admitted: those just begun, and those of a process that died. */
@@ -91,6 +97,17 @@ export class ChunkLedger {
       positions,
       items.map(({ messageId }) => messageId),
     ]);
+  }
+
+  /** Whether items of it may be admitted, for so long. */
+  async renewAdmission({ batch, chunk, begun }: BegunChunk, forMs: number): Promise<boolean> {
+    const { affected } = await this.#database.query(sql.renewAdmission, [batch.id, chunk, begun, forMs]);
+    return affected > 0;
+  }
+
+  /** Whoever renewed it admits nothing more of it. */
+  async leaveAdmission({ batch, chunk, begun }: BegunChunk): Promise<void> {
+    await this.#database.query(sql.leaveAdmission, [batch.id, chunk, begun]);
   }
 
   /** Whether it still was this chunk's turn. */

@@ -7,29 +7,34 @@ import { batchColumns } from '../batch-rows.ts';
  */
 
 /**
- * $1 chunks under way at most, $2 items of these, $3 batches that are looked at, $4 chunks that are begun at most: those that are due, of
- * the batches with the highest priority first, and of equal ones in turn, the one with the fewest chunks under way first. One chunk is
- * always begun where none is under way, however large.
+ * $1 chunks under way at most, $2 items of these, $3 batches that are compared, $4 chunks that are begun at most, $5 running batches that are looked at
+ * for a chunk that is due: of the batches with the highest priority first, and of equal ones in turn, the one with the fewest chunks under way
+ * first, then the one of which none was begun for longest. One chunk is always begun where none is under way, however large. Answers their batches.
  */
 export const claimChunks = named(
   'batches.claim_chunks',
   `with busy as (
      select count(*)::int as chunks, coalesce(sum(items - ended), 0)::int as items from millrace.batch_chunks where state = 'running'),
    running as (
-     select b.id, b.priority, b.started_at, coalesce((b.settings::json -> 'chunk' ->> 'inFlight')::int, 8) as in_flight
-     from millrace.batches b where b.state = 'running' order by b.priority desc, b.started_at, b.id limit $3),
+     select b.id, b.priority, b.begun_at, b.started_at, b.in_flight, u.running from (
+       select r.id, r.priority, r.begun_at, r.started_at, coalesce((r.settings::json -> 'chunk' ->> 'inFlight')::int, 8) as in_flight
+       from millrace.batches r where r.state = 'running' order by r.priority desc, r.begun_at nulls first, r.started_at, r.id limit $5) b
+     cross join lateral (select count(*)::int as running from millrace.batch_chunks n where n.batch_id = b.id and n.state = 'running') u
+     where u.running < b.in_flight and coalesce((
+       select true from millrace.batch_chunks w
+       where w.batch_id = b.id and w.state = 'waiting' and coalesce(w.next_at, timestamptz '-infinity') <= clock_timestamp() limit 1), false)
+     order by b.priority desc, b.begun_at nulls first, b.started_at, b.id limit $3),
    candidates as (
-     select r.id, r.priority, r.started_at, c.chunk, c.items, u.running + row_number() over (partition by r.id order by c.due, c.chunk) as round
+     select r.id, r.priority, r.begun_at, r.started_at, c.chunk, c.items, r.running + row_number() over (partition by r.id order by c.due, c.chunk) as round
      from running r
-     cross join lateral (select count(*)::int as running from millrace.batch_chunks n where n.batch_id = r.id and n.state = 'running') u
      cross join lateral (
        select w.chunk, w.items, coalesce(w.next_at, timestamptz '-infinity') as due from millrace.batch_chunks w
        where w.batch_id = r.id and w.state = 'waiting' and coalesce(w.next_at, timestamptz '-infinity') <= clock_timestamp()
        order by coalesce(w.next_at, timestamptz '-infinity'), w.chunk
-       limit least($4::int, greatest(0, r.in_flight - u.running))) c),
+       limit least($4::int, r.in_flight - r.running)) c),
    ordered as (
      select c.id, c.chunk, row_number() over places as nth, sum(c.items) over places as total from candidates c
-     window places as (order by c.priority desc, c.round, c.started_at, c.id, c.chunk rows unbounded preceding)),
+     window places as (order by c.priority desc, c.round, c.begun_at nulls first, c.started_at, c.id, c.chunk rows unbounded preceding)),
    chosen as (
      select w.batch_id, w.chunk from ordered o join millrace.batch_chunks w on w.batch_id = o.id and w.chunk = o.chunk cross join busy
      where w.state = 'waiting' and o.nth <= least($4::int, $1::int - busy.chunks)
@@ -37,14 +42,21 @@ export const claimChunks = named(
      order by w.batch_id, w.chunk for update of w skip locked),
    begun as (
      update millrace.batch_chunks c
-     set state = 'running', attempts = c.attempts + 1, begun = c.begun + 1, admitted_at = null, next_at = null, cause = null, ended_at = null,
+     set state = 'running', attempts = c.attempts + 1, begun = c.begun + 1, admitted_at = null, admitting_until = null, next_at = null, cause = null, ended_at = null,
        started_at = coalesce(c.started_at, clock_timestamp())
      from chosen w where c.batch_id = w.batch_id and c.chunk = w.chunk
      returning c.batch_id, c.chunk),
    items as (
      update millrace.batch_items i set state = 'running'
      from begun b where i.batch_id = b.batch_id and i.chunk = b.chunk and i.state = 'waiting')
-   select count(*)::int as count from begun`,
+   select batch_id from begun`,
+);
+
+/** $1 batches of which chunks were begun just now. Who holds one meanwhile has it begun a little earlier again, and nothing else. */
+export const noteTurns = named(
+  'batches.note_turns',
+  `with free as (select b.id from millrace.batches b where b.id = any($1::uuid[]) order by b.id for update skip locked)
+   update millrace.batches b set begun_at = clock_timestamp() from free f where b.id = f.id`,
 );
 
 /** $1 how many: chunks that were begun and whose items may not all have been admitted, with their batches. */
@@ -61,6 +73,24 @@ export const readChunkItems = named(
   `select i.position, i.item_id, i.message_id, i.run, i.customer, i.team, i.labels, i.data from millrace.batch_items i
    where i.batch_id = $1::uuid and i.chunk = $2::int and i.state = 'running' and i.position > $3::int
    order by i.position limit $4`,
+);
+
+/**
+ * $1 batch, $2 chunk, $3 how often it was begun, $4 milliseconds: its items may be admitted for so long. No row where it is not under way any more, or the batch is
+ * being cancelled.
+ */
+export const renewAdmission = named(
+  'batches.renew_admission',
+  `update millrace.batch_chunks c set admitting_until = clock_timestamp() + $4::float8 * interval '1 millisecond'
+   where c.batch_id = $1::uuid and c.chunk = $2::int and c.begun = $3::int and c.state = 'running' and c.admitted_at is null
+     and exists (select from millrace.batches b where b.id = c.batch_id and b.state in ('running', 'paused', 'halted'))`,
+);
+
+/** $1 batch, $2 chunk, $3 how often it was begun: nothing more of it is admitted for now. */
+export const leaveAdmission = named(
+  'batches.leave_admission',
+  `update millrace.batch_chunks set admitting_until = null
+   where batch_id = $1::uuid and chunk = $2::int and begun = $3::int and state = 'running' and admitted_at is null`,
 );
 
 /** $1 batch, $2 positions, $3 the ids of their messages. */

@@ -1,5 +1,7 @@
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
+import type { AnswerWaste } from '../../../engine/calls/answer-waste.ts';
+import { hasEnded } from '../../../engine/ledger/message-state.ts';
 import type { MessageBodies } from '../../../engine/pipeline/message-bodies.ts';
 import {
   chunkKey,
@@ -17,14 +19,24 @@ const maxGroupBytes = 16 * 1024 * 1024;
 const maxGroupItems = 100;
 const maxMessageLength = 2000;
 
+/** A tree with what its end does not rest on. */
+interface ReadTree extends EndedTree {
+  /** Calls with answers whose places later ones took. */
+  readonly unused: readonly Uuid[];
+  /** A message of it is under way again. */
+  readonly isOpen: boolean;
+}
+
 /** Composes the ends of items from their messages, a bounded part of them at a time, and records them. */
 export class EndComposer {
   readonly #ledger: EndLedger;
   readonly #bodies: Pick<MessageBodies, 'read'>;
+  readonly #waste: Pick<AnswerWaste, 'ofCalls'>;
 
-  constructor(ledger: EndLedger, bodies: Pick<MessageBodies, 'read'>) {
+  constructor(ledger: EndLedger, bodies: Pick<MessageBodies, 'read'>, waste: Pick<AnswerWaste, 'ofCalls'>) {
     this.#ledger = ledger;
     this.#bodies = bodies;
+    this.#waste = waste;
   }
 
   /** Answers the batches of which items have ended now. */
@@ -39,29 +51,32 @@ export class EndComposer {
   async #compose(items: readonly EndingItem[], was: 'waiting' | 'running'): Promise<readonly ItemEnding[]> {
     const rules = await this.#ledger.readRules(items);
     const trees = await this.#readTrees(items);
-    return items.flatMap((item): readonly ItemEnding[] => {
+    const unused: Uuid[] = [];
+    const endings = items.flatMap((item): readonly ItemEnding[] => {
       const ofChunk = rules.get(chunkKey(item));
-      // Its batch was deleted meanwhile.
-      if (ofChunk === undefined) return [];
-      const end = composeEnd(
-        { id: item.itemId, position: item.position },
-        trees.get(item.messageId),
-        rulesOf(ofChunk),
-      );
-      return [{ item, was, end }];
+      const tree = trees.get(item.messageId);
+      // Its batch was deleted meanwhile, or another process has run the item again since it was found.
+      if (ofChunk === undefined || tree?.isOpen === true) return [];
+      const end = composeEnd({ id: item.itemId, position: item.position }, tree, rulesOf(ofChunk));
+      if (end.state !== 'waiting') unused.push(...(tree?.unused ?? []));
+      return [{ item, was, begun: ofChunk.begun, end }];
     });
+    // Before the ends are recorded: whoever dies in between leaves it to the next composition, of the same answers.
+    await this.#waste.ofCalls(unused);
+    return endings;
   }
 
-  async #readTrees(items: readonly EndingItem[]): Promise<ReadonlyMap<Uuid, EndedTree>> {
+  async #readTrees(items: readonly EndingItem[]): Promise<ReadonlyMap<Uuid, ReadTree>> {
     const ids = items.map(({ messageId }) => messageId);
     const bytes = new Map(items.map((item) => [item.messageId, item.bytes]));
     const messages = Map.groupBy(await this.#ledger.readTrees(ids), ({ rootId }) => rootId);
-    const answers = Map.groupBy(await this.#ledger.readUsedAnswers(ids), ({ rootId }) => rootId);
-    const trees = new Map<Uuid, EndedTree>();
+    const answers = Map.groupBy(await this.#ledger.readAnswers(ids), ({ rootId }) => rootId);
+    const trees = new Map<Uuid, ReadTree>();
     for (const [rootId, parts] of messages) {
       const size = bytes.get(rootId) ?? 0;
       const failed = parts.flatMap((part) => (part.state === 'dead_lettered' ? [failedPart(part)] : []));
       const cancelled = parts.filter(({ state }) => state === 'cancelled').length;
+      const got = answers.get(rootId) ?? [];
       const isTooLarge = size > maxItemBytes;
       // What is not shown is not read.
       const isShown = failed.length === 0 && cancelled === 0 && !isTooLarge;
@@ -71,7 +86,9 @@ export class EndComposer {
         cancelled,
         outputs,
         results: isShown ? resultsOf(parts) : [],
-        answers: answers.get(rootId) ?? [],
+        answers: got.filter(({ isUsed }) => isUsed),
+        unused: got.filter(({ isUsed, isBilled }) => !isUsed && isBilled).map(({ callId }) => callId),
+        isOpen: parts.some(({ state }) => !hasEnded(state)),
         tooLargeBytes: isTooLarge ? size : undefined,
       });
     }

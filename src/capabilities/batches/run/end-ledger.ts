@@ -50,9 +50,20 @@ export interface TreeMessage {
   readonly detail: string | undefined;
 }
 
+/** A good answer that a message of a tree got. */
+export interface TreeAnswer extends UsedAnswer {
+  readonly rootId: Uuid;
+  readonly callId: Uuid;
+  /** The latest of its place in a handler: the one that counts. */
+  readonly isUsed: boolean;
+  readonly isBilled: boolean;
+}
+
 /** What the end of a chunk's items depends on. */
 export interface ChunkRules {
   readonly attempts: number;
+  /** How often it was begun in all. */
+  readonly begun: number;
   /** How often it may be begun again. */
   readonly retries: number;
   readonly batchState: BatchState;
@@ -64,6 +75,8 @@ export interface ItemEnding {
   readonly item: EndingItem;
   /** The state in which it was read: in any other it is not touched. */
   readonly was: 'waiting' | 'running';
+  /** How often its chunk had been begun: of a later attempt this is not the end. */
+  readonly begun: number;
   readonly end: ComposedEnd;
 }
 
@@ -141,6 +154,7 @@ export class EndLedger {
         chunkKey({ batchId: row.batch_id, chunk: row.chunk }),
         {
           attempts: row.attempts,
+          begun: row.begun,
           retries: row.retries,
           batchState: row.state,
           cause: row.cause === null ? undefined : (JSON.parse(row.cause) as Cause),
@@ -165,12 +179,14 @@ export class EndLedger {
     }));
   }
 
-  async readUsedAnswers(
-    rootIds: readonly Uuid[],
-  ): Promise<readonly (UsedAnswer & { readonly rootId: Uuid })[]> {
-    const { rows } = await this.#database.query<AnswerRow>(sql.readUsedAnswers, [rootIds]);
+  /** The good answers of trees. */
+  async readAnswers(rootIds: readonly Uuid[]): Promise<readonly TreeAnswer[]> {
+    const { rows } = await this.#database.query<AnswerRow>(sql.readAnswers, [rootIds]);
     return rows.map((row) => ({
       rootId: row.root_id,
+      callId: row.id,
+      isUsed: row.is_used,
+      isBilled: row.is_billed,
       costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
       tokens: row.tokens === null ? {} : (JSON.parse(row.tokens) as TokenCounts),
     }));
@@ -197,12 +213,14 @@ export function chunkKey({ batchId, chunk }: Pick<ItemPlace, 'batchId' | 'chunk'
   return `${batchId} ${chunk}`;
 }
 
-function endRow({ item, was, end }: ItemEnding): Readonly<Record<string, unknown>> {
+function endRow({ item, was, begun, end }: ItemEnding): Readonly<Record<string, unknown>> {
   const { state, error, isGivenUp } = end;
   const isBack = state === 'waiting';
   return {
     batch_id: item.batchId,
     position: item.position,
+    message_id: item.messageId,
+    begun,
     was,
     state,
     error_code: error?.code,
@@ -257,6 +275,7 @@ interface RulesRow {
   readonly batch_id: Uuid;
   readonly chunk: number;
   readonly attempts: number;
+  readonly begun: number;
   readonly retries: number;
   readonly state: BatchState;
   readonly cause: string | null;
@@ -278,6 +297,9 @@ interface TreeRow {
 
 interface AnswerRow {
   readonly root_id: Uuid;
+  readonly id: Uuid;
+  readonly is_used: boolean;
+  readonly is_billed: boolean;
   readonly cost_usd: string | null;
   readonly tokens: string | null;
 }

@@ -1,8 +1,9 @@
 import { named } from '../../../drivers/sql-database/sql-statement.ts';
 
 /*
- * Every statement by which the ends of items are found and recorded. An item has ended when its message is there and neither that nor
- * anything that followed from it is open.
+ * Every statement by which the ends of items are found and recorded. An item has ended when its message is there, neither that nor
+ * anything that followed from it is open, and no call of these is: what a call costs is known once it is settled. A call always is: by its
+ * maker, by the sweep that finds it abandoned, or by whoever keeps calls that are put off.
  */
 
 /** The messages of trees, by their roots in $1. Materialized: no worker process is started for the few rows of a group of items. */
@@ -14,6 +15,19 @@ const trees = (columns: string): string => `tree as materialized (
 /** Whether anything that followed from a root is open: one look at an index for each, however many messages there are. */
 const hasOpen = (root: string): string => `coalesce((select true from millrace.messages d
        where d.root_id = ${root} and d.parent_id is not null and d.sweep_at is not null limit 1), false)`;
+
+/** Whether a call of the tree is open, by an index: asked of trees of which no message is. */
+const hasOpenCall = (
+  root: string,
+): string => `(coalesce((select true from millrace.calls c where c.message_id = ${root} and c.state = 'reserved' limit 1), false)
+       or coalesce((select true from millrace.messages d join millrace.calls c on c.message_id = d.id
+         where d.root_id = ${root} and d.parent_id is not null and c.state = 'reserved' limit 1), false))`;
+
+/** Whether the item's chunk is not just being admitted: dead letters of an earlier attempt may be about to live again. */
+const isAdmitted = (
+  item: string,
+): string => `coalesce((select c.admitted_at is not null or c.state <> 'running' from millrace.batch_chunks c
+       where c.batch_id = ${item}.batch_id and c.chunk = ${item}.chunk limit 1), false)`;
 
 /** The items of a batch ($1) that are under way, by index. */
 const underWay = `under_way as materialized (
@@ -32,7 +46,7 @@ export const findEnded = named(
      order by i.batch_id, i.chunk, i.position limit $4),
    ended as materialized (
      select l.* from looked l join millrace.messages m on m.id = l.message_id
-     where m.sweep_at is null and not ${hasOpen('l.message_id')}
+     where ${isAdmitted('l')} and m.sweep_at is null and not ${hasOpen('l.message_id')} and not ${hasOpenCall('m.id')}
      order by l.batch_id, l.chunk, l.position limit $5)
    select p.batch_id as last_batch, p.chunk as last_chunk, p.position as last_position, n.looked,
      e.batch_id, e.chunk, e.position, e.item_id, e.message_id, s.bytes
@@ -47,11 +61,14 @@ export const findEnded = named(
    order by e.batch_id, e.chunk, e.position`,
 );
 
-/** $1 batch, $2 how many: its items that wait. What was admitted of them before has ended. */
+/** $1 batch, $2 how many: its items that wait, and of which nothing is open that was admitted before. */
 export const listWaiting = named(
   'batches.list_waiting_items',
   `select i.batch_id, i.chunk, i.position, i.item_id, i.message_id, '0' as bytes from millrace.batch_items i
-   where i.batch_id = $1::uuid and i.state = 'waiting' order by i.chunk, i.position limit $2`,
+   where i.batch_id = $1::uuid and i.state = 'waiting'
+     and not coalesce((select true from millrace.messages m where m.id = i.message_id and m.sweep_at is not null limit 1), false)
+     and not ${hasOpen('i.message_id')} and not ${hasOpenCall('i.message_id')}
+   order by i.chunk, i.position limit $2`,
 );
 
 /** $1 batch, $2 how many: its items that are under way, and whose messages were never admitted. */
@@ -59,15 +76,19 @@ export const listNeverAdmitted = named(
   'batches.list_never_admitted_items',
   `with ${underWay}
    select i.*, '0' as bytes from under_way i
-   where not coalesce((select true from millrace.messages m where m.id = i.message_id limit 1), false)
+   where ${isAdmitted('i')} and not coalesce((select true from millrace.messages m where m.id = i.message_id limit 1), false)
    order by i.chunk, i.position limit $2`,
 );
 
-/** $1 batch, $2 how many: messages of its items that are open. */
+/** $1 batch, $2 how many: messages of its items that are open. An item whose chunk was put back can wait while its message lives again. */
 export const listOpenMessages = named(
   'batches.list_open_messages',
-  `with ${underWay}
-   select o.id from under_way i cross join lateral (
+  `with ${underWay},
+   either as (
+     select u.message_id from under_way u
+     union all
+     select i.message_id from millrace.batch_items i where i.batch_id = $1::uuid and i.state = 'waiting')
+   select o.id from either i cross join lateral (
      select m.id from millrace.messages m where m.id = i.message_id and m.sweep_at is not null
      union all
      select m.id from millrace.messages m where m.root_id = i.message_id and m.parent_id is not null and m.sweep_at is not null) o
@@ -77,7 +98,7 @@ export const listOpenMessages = named(
 /** $1 chunks as JSON: how often each was begun, and what its batch says about that. */
 export const readRules = named(
   'batches.read_end_rules',
-  `select c.batch_id, c.chunk, c.attempts, b.state, b.cause, coalesce((b.settings::json -> 'retry' ->> 'chunks')::int, 3) as retries
+  `select c.batch_id, c.chunk, c.attempts, c.begun, b.state, b.cause, coalesce((b.settings::json -> 'retry' ->> 'chunks')::int, 3) as retries
    from (select distinct batch_id, chunk from json_to_recordset($1::json) as r(batch_id uuid, chunk int)) r
    join millrace.batch_chunks c on c.batch_id = r.batch_id and c.chunk = r.chunk join millrace.batches b on b.id = c.batch_id`,
 );
@@ -98,32 +119,34 @@ export const readTrees = named(
    from tree t`,
 );
 
-/** $1 roots: of each place of a handler the answer that counts, which is the latest good one. */
-export const readUsedAnswers = named(
-  'batches.read_used_answers',
+/** $1 roots: the good answers. Of each place of a handler the latest one counts; the others were asked for once more. */
+export const readAnswers = named(
+  'batches.read_answers',
   `with ${trees('m.id, m.root_id')}
-   select t.root_id, c.cost_usd::text as cost_usd, c.tokens
+   select t.root_id, c.id, c.cost_usd::text as cost_usd, c.tokens, c.settlement <> 'free' as is_billed,
+     row_number() over (partition by t.id, c.step, c.ordinal order by c.attempt desc, c.fencing_token desc, c.id desc) = 1 as is_used
    from tree t cross join lateral (
-     select distinct on (c.step, c.ordinal) c.cost_usd, c.tokens from millrace.calls c
-     where c.message_id = t.id and c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null
-     order by c.step, c.ordinal, c.attempt desc, c.fencing_token desc, c.id desc) c`,
+     select c.id, c.step, c.ordinal, c.attempt, c.fencing_token, c.cost_usd, c.tokens, c.settlement from millrace.calls c
+     where c.message_id = t.id and c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null) c`,
 );
 
 /**
- * $1 ends. Each is taken while the item is as it was read, and counted in its chunk, its batch and the batch's failures in the same
- * statement: so each item counts once, however many compose its end. Answers the batches of which items ended, and how many ended how.
+ * $1 ends. Each is taken while the item is as it was read (in its state, with this message, in this attempt of its chunk; one that waits, in a
+ * batch that is being cancelled), and counted in its chunk, its batch and the batch's failures in the same statement: so each item counts once, however many compose its end. Answers the batches of which items ended, and how many ended how.
  */
 export const recordEnds = named(
   'batches.record_ends',
   `with told as materialized (
-     select * from json_to_recordset($1::json) as r(batch_id uuid, position int, was text, state text, error_code text, error_message text,
-       attempts int, output text, cost_usd numeric, unpriced int, input_tokens bigint, output_tokens bigint, is_given_up boolean, cause text)),
+     select * from json_to_recordset($1::json) as r(batch_id uuid, position int, message_id uuid, begun int, was text, state text,
+       error_code text, error_message text, attempts int, output text, cost_usd numeric, unpriced int, input_tokens bigint, output_tokens bigint, is_given_up boolean, cause text)),
    changed as (
      update millrace.batch_items i
      set state = t.state, error_code = t.error_code, error_message = t.error_message, attempts = t.attempts, output = t.output,
        cost_usd = t.cost_usd, unpriced = coalesce(t.unpriced, 0), input_tokens = t.input_tokens, output_tokens = t.output_tokens,
        data = case when t.state <> 'succeeded' then i.data end, ended_at = case when t.state <> 'waiting' then clock_timestamp() end
-     from told t where i.batch_id = t.batch_id and i.position = t.position and i.state = t.was
+     from told t where i.batch_id = t.batch_id and i.position = t.position and i.state = t.was and i.message_id = t.message_id
+       and coalesce((select c.begun from millrace.batch_chunks c where c.batch_id = i.batch_id and c.chunk = i.chunk limit 1) = t.begun, false)
+       and (t.was <> 'waiting' or coalesce((select b.state from millrace.batches b where b.id = i.batch_id limit 1) = 'cancelling', false))
      returning i.batch_id, i.chunk, i.state, i.error_code, i.cost_usd, i.unpriced, t.is_given_up, t.cause),
    chunks as (
      update millrace.batch_chunks c

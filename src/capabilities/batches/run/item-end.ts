@@ -131,12 +131,13 @@ export function composeEnd(
   };
 }
 
-/** The line of an item that was refused when its message was to be admitted. */
+/** The line of an item that was refused when its message was to be admitted; with the answers of an earlier attempt. */
 export function refusedEnd(
   item: { readonly id: string; readonly position: number },
   { code, message }: { readonly code: string; readonly message: string },
+  answers: readonly UsedAnswer[] = [],
 ): ComposedEnd {
-  const used = sumOf([]);
+  const used = sumOf(answers);
   const line = lineOf(item, 'failed', { error: { code, message } }, used, 0);
   return { state: 'failed', error: { code, message, attempts: 0 }, isGivenUp: false, line, ...used };
 }

@@ -1,5 +1,7 @@
+import { AnswerWaste } from '../../../engine/calls/answer-waste.ts';
 import { MessageCancellations } from '../../../engine/ledger/message-cancellations.ts';
 import { MessageReplays } from '../../../engine/ledger/message-replays.ts';
+import { UnusedAnswers } from '../../../engine/ledger/unused-answers.ts';
 import { MessageCanceller } from '../../../engine/pipeline/message-canceller.ts';
 import type { CapabilityContext, CapabilityParts, NameOf } from '../../capability.ts';
 import type { batchMetrics } from '../batch-metrics.ts';
@@ -60,7 +62,8 @@ export function batchRunnerOf({
 }): BatchRunner {
   const chunks = new ChunkLedger(database);
   const ends = new EndLedger(database, metrics);
-  const composer = new EndComposer(ends, bodies);
+  const waste = new AnswerWaste(new UnusedAnswers(database), clock);
+  const composer = new EndComposer(ends, bodies, waste);
   const canceller = new MessageCanceller({
     ledger: new MessageCancellations(database),
     publisher,
@@ -73,7 +76,7 @@ export function batchRunnerOf({
     chunks,
     ends,
     composer,
-    admission: new ChunkAdmission({ ledger: chunks, ends, admissions, replays, canceller, publisher }),
+    admission: new ChunkAdmission({ ledger: chunks, ends, admissions, replays, canceller, publisher, waste }),
     windDown: new WindDown({ database, ends, composer, canceller }),
     logger,
   });

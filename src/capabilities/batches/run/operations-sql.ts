@@ -10,7 +10,7 @@ import { batchColumns } from '../batch-rows.ts';
 
 const chosen = `chosen as (
      select b.* from millrace.batches b
-     where b.id = $1::uuid and ($2::text is null or b.team = $2::text) and b.state = any($6::text[]) for update)`;
+     where b.id = $1::uuid and ($2::text is null or b.team = $2::text) and b.state = any($6::text[]) and b.removing_at is null for update)`;
 
 const audited = (action: string, from: string, detail: string, affected = '1'): string => `audited as (
      ${recordAction({
@@ -70,7 +70,8 @@ export const changeBatch = named(
   `with ${chosen},
    changed as (
      update millrace.batches b
-     set priority = coalesce($7::int, b.priority), deadline = case when $8::boolean then $9::timestamptz else b.deadline end
+     set priority = coalesce($7::int, b.priority), deadline = case when $8::boolean then $9::timestamptz else b.deadline end,
+       received_at = clock_timestamp()
      from chosen c where b.id = c.id returning b.*, c.priority as old_priority, c.deadline as old_deadline),
    ${audited(
      'change',
@@ -90,7 +91,8 @@ const isCancelled = (
 
 /**
  * Items that failed, expired or were cancelled wait again, and what they counted for is taken back. Those whose data was erased stay
- * as they are. Nothing changes where there are none.
+ * as they are. Nothing changes where there are none. Every count changes by what is taken back, from what it is by then: while the statement waits
+ * for the batch's row, other ends may be recorded, which it has not seen. A reason of which nothing is left stays, with 0.
  */
 export const retryBatch = named(
   'batches.retry',
@@ -111,13 +113,12 @@ export const retryBatch = named(
      from (select batch_id, chunk, count(*)::int as ended, count(*) filter (where state = 'failed')::int as failed from ended group by batch_id, chunk) s
      where k.batch_id = s.batch_id and k.chunk = s.chunk),
    reasons as (
-     select f.batch_id, f.code, f.items - coalesce(s.items, 0) as items
+     select f.batch_id, f.code, coalesce(s.items, 0) as again
      from millrace.batch_failures f join chosen c on c.id = f.batch_id
      left join (select error_code, count(*)::int as items from ended where state = 'failed' group by error_code) s on s.error_code = f.code),
-   forgotten as (delete from millrace.batch_failures f using reasons r where f.batch_id = r.batch_id and f.code = r.code and r.items = 0),
    reduced as (
-     update millrace.batch_failures f set items = r.items, counted_from = r.items
-     from reasons r where f.batch_id = r.batch_id and f.code = r.code and r.items > 0),
+     update millrace.batch_failures f set items = f.items - r.again, counted_from = f.items - r.again
+     from reasons r where f.batch_id = r.batch_id and f.code = r.code),
    changed as (
      update millrace.batches b
      set state = 'running', cause = null, ended_at = null, failed = b.failed - s.failed, expired = b.expired - s.expired,

@@ -1,8 +1,7 @@
 import { CallLedger } from '../../../engine/ledger/call-ledger.ts';
 import { CorrectionLedger } from '../../../engine/ledger/correction-ledger.ts';
+import { presentPriceBook } from '../../../engine/ledger/present-price-book.ts';
 import { ExportLedger } from '../../../engine/export/export-ledger.ts';
-import { readOverlayFile } from '../../../pricing/overlay.ts';
-import { packagedPriceBook } from '../../../pricing/packaged-price-book.ts';
 import type { Installation } from '../../../terminal/installation.ts';
 import type { CostSettings } from '../cost-settings.ts';
 import { commandBillLimits } from './bill-text.ts';
@@ -27,10 +26,10 @@ export async function withReconciliations<Result>(
   work: (service: ReconciliationService) => Promise<Result>,
 ): Promise<Result> {
   const { priceOverlay: overlay, providers } = settings.models;
-  const pricer = packagedPriceBook(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) });
   const priceProviderOf = (provider: string): string => providers[provider]?.priceProvider ?? provider;
-  return withStores(({ database, columns, clock }) =>
-    work(
+  return withStores(async ({ database, columns, clock }) => {
+    const pricer = await presentPriceBook(database, overlay);
+    return await work(
       new ReconciliationService({
         comparison: new BillComparison({
           usage: new LedgerUsage(columns, settings.costs.reports),
@@ -49,6 +48,6 @@ export async function withReconciliations<Result>(
         clock,
         billLimits: commandBillLimits,
       }),
-    ),
-  );
+    );
+  });
 }

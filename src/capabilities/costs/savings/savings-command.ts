@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { usd } from '../../../kernel/money.ts';
 import { type Bind, exitCodes, print, withStoreOptions } from '../../../terminal/command-context.ts';
+import { unvaluedParts } from '../../../pricing/savings.ts';
 import { formatCount, renderTable, roundedUsd } from '../../../terminal/text-table.ts';
 import { type CostContext, withCostReports } from '../command-costs.ts';
 import { type PeriodOptions, periodParametersOf, withFilters, withPeriod } from '../cost-options.ts';
@@ -63,11 +64,10 @@ function savingsText({ caching, tiers, waste, unvalued, from, to }: SavingsRepor
           `Writing to caches cost ${rounded(caching.writeSurchargeUsd)} USD more than uncached input; it is taken off.`,
         ]),
     `Wasted: ${rounded(waste.wasteUsd)} USD${waste.causes.length === 0 ? '' : ` (${waste.causes.map(({ cause, costUsd }) => `${cause} ${rounded(costUsd)}`).join(', ')})`}.`,
-    ...(unvalued.calls === 0
-      ? []
-      : [
-          `${formatCount(unvalued.calls)} calls have a price that the book no longer names: they are in no saving.`,
-        ]),
+    ...unvaluedParts(unvalued).map(
+      ({ calls, which }) =>
+        `In no saving: ${formatCount(calls)} calls in another tier or with cached tokens, ${which}.`,
+    ),
     'What reused answers saved is not known: they leave no record of a price.',
     `From ${from} to ${to}.`,
   ].join('\n');

@@ -31,7 +31,7 @@ export const savingsSchema = z.object({
     wasteUsd: amountSchema.describe('What bought nothing: wasteUsd of reports.'),
     causes: z.array(
       z.object({
-        cause: z.string().describe('failed, aborted, duplicate or invalid_output.'),
+        cause: z.string().describe('failed, aborted, duplicate, retried or invalid_output.'),
         costUsd: amountSchema,
         calls: z.int(),
       }),

@@ -76,6 +76,7 @@ export function pricedSumsSql(
   ];
   return {
     sql: `SELECT ${keys.join(', ')}, ${hasCorrections ? "if(last_price = '', price_reference, last_price)" : 'price_reference'} AS priced_by, ${band} AS band, ${firstMs}, sum(calls) AS sum_calls,
+  sumIf(calls, settlement = 'free') AS free_calls, sum(unsettled_calls) AS open_calls,
   ${sums.join(',\n  ')}
 FROM ${database}.usage${hasCorrections ? lastPrices(question, database) : ''}
 WHERE ${[...conditionsOf(question), `(${saving.join(' OR ')})`].join(' AND ')}
@@ -96,6 +97,8 @@ export function readPricedSums(
     ...readPricedKey(row),
     inputTokens: threshold === undefined ? 0 : threshold + 1,
     calls: readCount(row, 'sum_calls'),
+    freeCalls: readCount(row, 'free_calls'),
+    openCalls: readCount(row, 'open_calls'),
     tokens: byClass((name) => BigInt(textOf(row, `sum_tokens_${name}`))),
     costUsd: byClass((name) => usd(textOf(row, `sum_cost_${name}`))),
   };

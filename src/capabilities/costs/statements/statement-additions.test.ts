@@ -23,7 +23,7 @@ const savings: Savings = {
     { tier: 'priority', calls: 1, paidUsd: '40', standardUsd: '20', savedUsd: '-20' },
   ],
   waste: { wasteUsd: '0', causes: [] },
-  unvalued: { calls: 3, cachedTokens: '7' },
+  unvalued: { calls: 3, cachedTokens: '7', unpricedCalls: 2, openCalls: 0, freeCalls: 4 },
   unknown: ['reused_answers'],
 };
 
@@ -62,12 +62,25 @@ describe('what not every statement has', () => {
       '$20.00',
       '−$20.00',
     ]);
-    expect(text).toContain('3 calls are not in it');
+    const notes = [...text.replaceAll(/\s+/g, ' ').matchAll(/Not in it: [^<]*/g)].map(([note]) =>
+      note.trim(),
+    );
+    expect(notes).toEqual([
+      'Not in it: 3 calls in another tier or with cached tokens, with a price that the price book no longer names.',
+      'Not in it: 2 calls in another tier or with cached tokens, without a price.',
+      'Not in it: 4 calls in another tier or with cached tokens, that cost nothing.',
+    ]);
     expect(savingsOf(statementOf({}), 2)).toBeUndefined();
     const none = { ...savings, caching: { ...savings.caching, readTokens: '0', writeSurchargeUsd: '0' } };
     expect(
       savingsOf(
-        statementOf({ savings: { ...none, tiers: [], unvalued: { calls: 0, cachedTokens: '0' } } }),
+        statementOf({
+          savings: {
+            ...none,
+            tiers: [],
+            unvalued: { calls: 0, cachedTokens: '0', unpricedCalls: 0, openCalls: 0, freeCalls: 0 },
+          },
+        }),
         2,
       ),
     ).toBeUndefined();

@@ -1,5 +1,6 @@
 import { formatUsd, sumUsd, usd } from '../../../kernel/money.ts';
 import { html, type Html } from '../../../http/pages/html.ts';
+import { unvaluedParts } from '../../../pricing/savings.ts';
 import type { StatementDocument } from './statement-document.ts';
 import { monthName, shownCount, shownUsd } from '../../../http/pages/shown-numbers.ts';
 
@@ -67,7 +68,8 @@ export function savingsOf({ savings }: StatementDocument, digits: number): Html 
       saved: savedUsd,
     })),
   ];
-  if (rows.length === 0 && unvalued.calls === 0) return undefined;
+  const unvaluedNotes = unvaluedParts(unvalued);
+  if (rows.length === 0 && unvaluedNotes.length === 0) return undefined;
   return html`<section class="whole">
     <h2>Savings</h2>
     <table>
@@ -95,12 +97,11 @@ export function savingsOf({ savings }: StatementDocument, digits: number): Html 
       Without it: the same tokens uncached, or in the standard tier, at the prices of the calls. A negative
       amount was paid on top. Answers that were reused cost nothing and are not in the table.
     </p>
-    ${
-      unvalued.calls === 0
-        ? undefined
-        : html`<p class="note">
-            ${shownCount(unvalued.calls)} calls are not in it: their price is no longer known.
-          </p>`
-    }
+    ${unvaluedNotes.map(
+      ({ calls, which }) =>
+        html`<p class="note">
+          Not in it: ${shownCount(calls)} calls in another tier or with cached tokens, ${which}.
+        </p>`,
+    )}
   </section>`;
 }

@@ -1,12 +1,12 @@
-import type { Fault } from '../../../../kernel/app-error.ts';
+import { cut, type Fault, fieldOf } from '../../../../kernel/fault.ts';
 
 /* What is wrong with an input, line by line. All of it is counted, and the first of it is listed. */
 
 /** The most faults that are listed. */
 const maxListedFaults = 1000;
 
-/** Of what a problem says: it may repeat what was sent. */
-const maxProblemCharacters = 300;
+/** Of what a fault names and says: both may repeat what was sent. */
+const maxCharacters = 300;
 
 /** Whether a fault concerns one item, which can be left out, or makes the whole input useless. */
 export type FaultReach = 'item' | 'input';
@@ -31,7 +31,10 @@ export class InputFaults {
     for (const { field, problem } of faults) {
       if (this.#listed.length >= maxListedFaults) return;
       const at = place === undefined ? '' : `${this.#placeName} ${place}`;
-      const named = [at, field].filter((part) => part !== '').join(', ');
+      const named = [at, fieldOf([field])]
+        .filter((part) => part !== '')
+        .join(', ')
+        .toWellFormed();
       const fault = { field: named === '' ? 'input' : named, problem: shortened(problem) };
       this.#listed.push({ place, fault });
     }
@@ -69,6 +72,5 @@ export class UnreadableInput extends Error {
 }
 
 function shortened(problem: string): string {
-  const text = problem.length > maxProblemCharacters ? `${problem.slice(0, maxProblemCharacters)}…` : problem;
-  return text.toWellFormed();
+  return cut(problem, maxCharacters).toWellFormed();
 }

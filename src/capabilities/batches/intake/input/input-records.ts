@@ -98,6 +98,7 @@ async function* tableRecords(
   const options = {
     bounds: { maxRows: bounds.maxItems, rowGroupBytes: bounds.rowGroupBytes },
     maxRowBytes,
+    maxDepth: bounds.maxDepth,
     columns: columnsOf(query),
   };
   if (path !== undefined) {

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import { cut } from '../../../../kernel/fault.ts';
 import {
   BadParquet,
   openParquet,
@@ -17,6 +18,8 @@ export interface ParquetTask {
   readonly bounds: ParquetBounds;
   /** Of one row's texts; a larger one is no item. */
   readonly maxRowBytes: number;
+  /** Of levels of lists and structures in a row, itself among them. */
+  readonly maxDepth: number;
 }
 
 /** One row: its values by column, or what is wrong with it. */
@@ -32,15 +35,16 @@ export type ParquetAnswer =
   | { readonly kind: 'bad'; readonly problem: string };
 
 const sliceRows = 200;
+/** Of a column's name in a fault. */
+const maxColumnCharacters = 300;
 const sliceBytes = 2_097_152;
 
-async function* answers({ path, bounds, maxRowBytes }: ParquetTask): AsyncGenerator<ParquetAnswer> {
+async function* answers({ path, ...task }: ParquetTask): AsyncGenerator<ParquetAnswer> {
   const handle = await open(path);
   try {
-    const table = await openParquet(handle, bounds);
+    const table = await openParquet(handle, task.bounds);
     yield { kind: 'columns', names: table.columns.map(({ name }) => name) };
-    for (const [group] of table.metadata.row_groups.entries())
-      yield* slicesOf(table, group, { bounds, maxRowBytes });
+    for (const [group] of table.metadata.row_groups.entries()) yield* slicesOf(table, group, task);
     yield { kind: 'end' };
   } catch (error) {
     // The decoder fails in many ways over what is no sound file: all of them mean that.
@@ -53,12 +57,12 @@ async function* answers({ path, bounds, maxRowBytes }: ParquetTask): AsyncGenera
 async function* slicesOf(
   table: ParquetTable,
   group: number,
-  { bounds, maxRowBytes }: Omit<ParquetTask, 'path'>,
+  task: Omit<ParquetTask, 'path'>,
 ): AsyncGenerator<ParquetAnswer> {
   let rows: ParquetRow[] = [];
   let bytes = 0;
-  for (const decoded of await rowsOfGroup(table, group, bounds)) {
-    const row = rowOf(decoded, table.columns, maxRowBytes);
+  for (const decoded of await rowsOfGroup(table, group, task.bounds)) {
+    const row = rowOf(decoded, table.columns, task);
     rows.push(row);
     bytes += 'values' in row ? sizeOf(row.values) : 0;
     if (rows.length < sliceRows && bytes < sliceBytes) continue;
@@ -72,16 +76,17 @@ async function* slicesOf(
 function rowOf(
   decoded: Readonly<Record<string, unknown>>,
   columns: readonly ColumnReading[],
-  maxBytes: number,
+  { maxRowBytes: maxBytes, maxDepth }: Omit<ParquetTask, 'path'>,
 ): ParquetRow {
   const values: Record<string, unknown> = {};
   for (const column of columns) {
     try {
-      const value = jsonValue(decoded[column.name], column);
+      const value = jsonValue(decoded[column.name], column, maxDepth - 1);
       if (value !== undefined) values[column.name] = value;
     } catch (error) {
       if (!(error instanceof NoJsonForm)) throw error;
-      return { column: column.name, problem: error.message };
+      // The rows of a slice may all be faulty, and each names its column.
+      return { column: cut(column.name, maxColumnCharacters), problem: error.message };
     }
   }
   const bytes = sizeOf(values);

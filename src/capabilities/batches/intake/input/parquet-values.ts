@@ -44,13 +44,20 @@ export function isDecimal({ converted_type: converted, logical_type: logical }: 
   return converted === 'DECIMAL' || logical?.type === 'DECIMAL';
 }
 
-/** A value as JSON has it; undefined for null. Throws NoJsonForm. */
-export function jsonValue(value: unknown, { decimalScale }: Pick<ColumnReading, 'decimalScale'>): unknown {
+/** A value as JSON has it, of `maxDepth` levels of lists and structures at most; undefined for null. Throws NoJsonForm. */
+export function jsonValue(
+  value: unknown,
+  { decimalScale }: Pick<ColumnReading, 'decimalScale'>,
+  maxDepth: number,
+): unknown {
   if (value === undefined || value === null) return undefined;
-  return decimalScale === undefined ? plainValue(value) : decimalText(unscaled(value), decimalScale);
+  return decimalScale === undefined
+    ? plainValue(value, maxDepth)
+    : decimalText(unscaled(value), decimalScale);
 }
 
-function plainValue(value: unknown): unknown {
+/** `levels`: how many may be inside of each other from here on. */
+function plainValue(value: unknown, levels: number): unknown {
   if (value === null || value === undefined) return null;
   if (typeof value === 'bigint') {
     return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
@@ -64,12 +71,15 @@ function plainValue(value: unknown): unknown {
   }
   if (value instanceof NoJsonForm) throw value;
   if (value instanceof Uint8Array) return textOf(value);
-  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, plainValue);
-  if (Array.isArray(value)) return value.map((element) => plainValue(element));
   if (value instanceof Date) return value.toISOString();
+  if (levels <= 0) throw new NoJsonForm('is nested too deeply (messages.maxDepth)');
+  const inside = (element: unknown): unknown => plainValue(element, levels - 1);
+  if (ArrayBuffer.isView(value))
+    return Array.from(value as unknown as ArrayLike<unknown>, (element) => inside(element));
+  if (Array.isArray(value)) return value.map((element) => inside(element));
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, member]): readonly (readonly [string, unknown])[] =>
-      member === null || member === undefined ? [] : [[name, plainValue(member)]],
+      member === null || member === undefined ? [] : [[name, inside(member)]],
     ),
   );
 }
