@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { batchId } from '../../src/capabilities/batches/batch.ts';
 import { BatchIntake } from '../../src/capabilities/batches/intake/batch-intake.ts';
 import {
   createBatchSchema,
@@ -39,19 +38,19 @@ export async function carryOutBatch(
 ): Promise<BatchAnswers[BatchOrder['kind']]> {
   const planned = plannedBatches(site.seed, site.messages)[order.batch];
   if (planned === undefined) throw new Error(`The run has no batch ${order.batch}`);
-  const id = batchId(planned.origin.team, planned.name);
+  const { name } = planned;
   switch (order.kind) {
     case 'batch_submit':
       await submit(planned, site.host);
       return true;
     case 'batch_steer':
-      return await steer(id, order.what, site.host);
+      return await steer(name, order.what, site.host);
     case 'batch_output': {
-      const { stream } = await site.host.service(BatchFiles).output(id, {}, { isPartial: false });
+      const { stream } = await site.host.service(BatchFiles).output(name, {}, { isPartial: false });
       return await text(stream);
     }
     case 'batch_accounts':
-      return await accountOf(id, site.host);
+      return await accountOf(name, site.host);
   }
 }
 
@@ -75,10 +74,10 @@ async function submit(planned: PlannedBatch, host: Host): Promise<void> {
   await intake.start(batch.id, reason, operator);
 }
 
-async function steer(id: string, what: Steering, host: Host): Promise<BatchAnswers['batch_steer']> {
+async function steer(name: string, what: Steering, host: Host): Promise<BatchAnswers['batch_steer']> {
   const service = host.service(BatchService);
   try {
-    await service[what](id, reason, operator);
+    await service[what](name, reason, operator);
     return { isDone: true };
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'MILLRACE_BATCH_STATE') throw error;
@@ -86,9 +85,9 @@ async function steer(id: string, what: Steering, host: Host): Promise<BatchAnswe
   }
 }
 
-async function accountOf(id: string, host: Host): Promise<BatchAccount> {
-  const { state, items, costUsd, unpriced } = await host.service(BatchService).show(id, {});
-  const report = await host.service(BatchReports).read({ kind: 'id', id }, {});
+async function accountOf(name: string, host: Host): Promise<BatchAccount> {
+  const { state, items, costUsd, unpriced } = await host.service(BatchService).show(name, {});
+  const report = await host.service(BatchReports).read({ kind: 'name', name }, {});
   const { isFinal, isComplete, cost } = report;
   return {
     state,
