@@ -98,6 +98,8 @@ const simulatorConfigSchema = z.strictObject({
   answer: z
     .strictObject({ minTokens: z.int().min(1).default(24), maxTokens: z.int().min(1).default(140) })
     .prefault({}),
+  /** Whether another attempt at the same question is answered in other words, as a model does. */
+  answersByAttempt: z.boolean().default(true),
   /** The chance that a tool is called when the client leaves the choice to the model. */
   toolCallProbability: z.number().min(0).max(1).default(0.75),
   charactersPerToken: z.number().min(1).max(16).default(4),

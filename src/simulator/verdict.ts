@@ -137,7 +137,8 @@ function judgeModelRequest(
   if (refusal !== undefined) return refused(refusal, { ...about, headers: unlimited() });
   if (fault === 'hang') return { ...nothing, ...about, outcome: 'hang' };
 
-  const generation = generate({ request, model, draws, fault, config });
+  const answerDraws = config.answersByAttempt ? draws : new Draws(config.seed, hash, '');
+  const generation = generate({ request, model, draws: answerDraws, fault, config });
   const { text_output, reasoning } = generation.tokens;
   const tokens = request.inputTokens + text_output + reasoning;
   const decision: LimitDecision = isLimited

@@ -20,6 +20,7 @@ import {
 import { SettableClock } from '../support/settable-clock.ts';
 import { DiskSpace } from './disk-space.ts';
 import { type Release, stagesOf } from './handlers.ts';
+import { withHastyProviderBatches } from './hasty-provider-batches.ts';
 import { installHistory } from './history.ts';
 import { carryOut } from './host-orders.ts';
 import { exitStoresAway, type HostLine, type OrderLine } from './orders.ts';
@@ -86,7 +87,9 @@ const host = await Host.over({
     ...stores,
     payloads,
     database: databaseWithPoints(
-      withPresentBudgets(sabotagedDatabase(stores.database, settings.sabotages), settings.directory),
+      withHastyProviderBatches(
+        withPresentBudgets(sabotagedDatabase(stores.database, settings.sabotages), settings.directory),
+      ),
       points,
     ),
     columns: columnsWithPoints(sabotagedColumns(stores.columns, settings.sabotages), points),
@@ -104,7 +107,16 @@ process.on('SIGTERM', () => void stop());
 // The run is gone: nothing is left to work for.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.on('message', ({ id, order }: OrderLine) => {
-  carryOut(order, { host, stores, points, disk, clock, release, seed: settings.seed }).then(
+  carryOut(order, {
+    host,
+    stores,
+    points,
+    disk,
+    clock,
+    release,
+    seed: settings.seed,
+    messages: settings.messages,
+  }).then(
     (value) => send({ kind: 'done', id, value }),
     (error: unknown) => send({ kind: 'failed', id, message: String(error) }),
   );

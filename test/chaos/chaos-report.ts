@@ -51,7 +51,7 @@ export function summaryOf(run: ChaosRun): string {
     `difference ${formatUsd(sums.differenceUsd)}, all of it in ${sums.unsettledCalls} unsettled and ${sums.estimatedCalls} estimated calls`,
     `parked: ${countBy(
       evidence.history.filter(({ parked_for: name }) => name !== null),
-      ({ parked_for: name }) => (name ?? '').replace(/^pause:.*/, 'pause'),
+      ({ parked_for: name }) => (name ?? '').replace(/^(pause|provider_batch):.*/, '$1'),
     )}; ${calls.filter(({ fallback_from: from }) => from !== null).length} calls to fallbacks; ${messages.filter(({ version }) => version === 2).length} messages of release 2; ${evidence.pauses.length} pauses; ${evidence.replays.length} replays; ${evidence.cuts.length} cuts; budgets added up ${evidence.budgets.looks} times`,
     `billed in spite of a fault: ${faults}`,
     `${evidence.refusals.tried} admissions refused as they must be; ${oddMessages} messages with odd data; failed attempts: ${countBy(evidence.failures, ({ code }) => code.replace('MILLRACE_', ''))}`,
@@ -64,6 +64,7 @@ export function summaryOf(run: ChaosRun): string {
         .map(([code, count]) => `${code} ${count}`)
         .join(', ') || 'none'
     }`,
+    ...batchesText(evidence),
     ...evidence.outages.map(
       ({ fromMs, toMs, waiting, caughtUpMs }) =>
         `ClickHouse was away for ${seconds(toMs - fromMs)}: ${waiting} records waited for it, ${caughtUpMs === undefined ? 'and were not exported' : `exported within ${seconds(caughtUpMs)}`}`,
@@ -72,6 +73,23 @@ export function summaryOf(run: ChaosRun): string {
       ? 'no dead worker held a message'
       : `${times.length} messages of dead workers were taken over: median ${seconds(quantile(times, 0.5))}, p95 ${seconds(quantile(times, 0.95))}, longest ${seconds(quantile(times, 1))}`,
   ].join('\n');
+}
+
+/** How the batches ended, what was done to them, and what became of requests in providers' batches; nothing without batches. */
+function batchesText({ batches, batchRun }: Evidence): readonly string[] {
+  if (batchRun === undefined) return [];
+  const ended = batches.rows.map(({ name, state }) => {
+    const items = batches.items.filter(({ batch }) => batch === name);
+    return `${name} ${state} (${countBy(items, (item) => item.state)})`;
+  });
+  const steered = batchRun.steered.map(
+    ({ batch, what, isDone }) => `${what} ${batch}${isDone ? '' : ' (too late)'}`,
+  );
+  const outcomes = countBy(batches.providerRequests, ({ outcome }) => outcome ?? 'open');
+  return [
+    `batches: ${ended.join(', ')}; ${steered.join(', ') || 'none was steered'}`,
+    `${batches.providerBatches.length} providers' batches, ${batchRun.simulated.length} of them accepted; their requests: ${outcomes || 'none'}`,
+  ];
 }
 
 /** The head of a table with a row for each seed, in Markdown. */

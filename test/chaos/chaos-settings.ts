@@ -104,6 +104,8 @@ export function configurationOf(settings: ChaosSettings, roles: Configuration['r
         { name: 'support', team: 'support', window: 'month', limitUsd: '1000' },
         { name: scarceBudget, customer: scarceCustomer, window: 'month', limitUsd: scarceUsd },
       ],
+      // So that calls wait in providers' batches for seconds, not for hours.
+      batches: { provider: { gatherMs: 300, pollMs: 1000 } },
       // Small, so that a run has many batches.
       exporter: { batchRows: 200, intervalMs: 300 },
       shutdownGraceMs: 10_000,

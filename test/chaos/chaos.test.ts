@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { isFullDepth } from '../support/test-depth.ts';
+import { withBatchFaults } from './batch-faults.ts';
 import { summaryOf, violationsOf } from './chaos-report.ts';
 import { type Fault, type PlannedFault, planFaults, withClickHouseAway } from './fault-plan.ts';
 import { faultKindOf, faultKindsOf, tallyOf, tallyText } from './fault-tally.ts';
@@ -29,7 +30,8 @@ async function expectNoViolations(options: Omit<ChaosRunOptions, 'patienceMs'>):
 describe('a run in which everything goes wrong', () => {
   it('keeps its promises on embedded stores', { timeout: 300_000 }, async () => {
     const plan = planFaults({ seed: 3, stores: 'embedded', faults: 4 });
-    await expectNoViolations({ seed: 3, messages: 30, stores: 'embedded', plan });
+    // Calls wait for their provider's batch for many seconds: the run on servers has batches too.
+    await expectNoViolations({ seed: 3, messages: 30, stores: 'embedded', plan, hasBatches: isFullDepth });
   });
 
   it.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))(
@@ -44,7 +46,9 @@ describe('a run in which everything goes wrong', () => {
       const plan = [...planFaults({ seed: 1, stores: 'services', faults: 4 }), awayAtStart].toSorted(
         (left, right) => left.atShare - right.atShare,
       );
-      await expectNoViolations({ seed: 1, messages: 60, stores: 'services', plan });
+      const withBatches = withBatchFaults(plan, { seed: 1, stores: 'services' });
+      const options = { seed: 1, messages: 60, stores: 'services', hasBatches: true } as const;
+      await expectNoViolations({ ...options, plan: withBatches });
     },
   );
 
@@ -184,6 +188,21 @@ describe('the plan of a run', () => {
     const plan = planFaults({ seed: 1, stores: 'services', faults: 100, workers: 3 });
     const targets = new Set(plan.flatMap(({ fault }) => ('target' in fault ? [fault.target] : [])));
     expect(targets).toEqual(new Set(['worker-1', 'worker-2', 'worker-3', 'api', 'maintenance']));
+  });
+
+  it('has the steps of batches beside all that it has without them', () => {
+    const options = { seed: 5, stores: 'services', faults: 30 } as const;
+    const plan = planFaults(options);
+    const withBatches = withBatchFaults(plan, options);
+    expect(withBatches.filter((fault) => plan.includes(fault))).toEqual(plan);
+    const added = withBatches.filter((fault) => !plan.includes(fault));
+    expect(added.map(({ fault }) => fault)).toEqual(
+      Array.from(
+        { length: 3 },
+        () => expect.objectContaining({ kind: 'kill_at', target: 'maintenance' }) as Fault,
+      ),
+    );
+    expect(withBatchFaults(plan, options)).toEqual(withBatches);
   });
 
   it('follows from the seed', () => {

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { withBatchFaults } from './batch-faults.ts';
 import { describeFault, planFaults, withClickHouseAway } from './fault-plan.ts';
 import { type FaultKind, tallyOf, tallyText } from './fault-tally.ts';
 import { checkInvariants } from './invariants.ts';
@@ -27,6 +28,7 @@ const usage = `Runs a workload on the simulated provider, lets everything go wro
   --workers N         on services, how many worker processes (default 2)
   --backlog           everything is admitted before the first worker starts, by a process that works on nothing
   --clickhouse-away S on services, ClickHouse is away for S seconds early in the run, under load all the while
+  --batches off|on    whether batches are submitted beside the messages, a fifth as many items as messages (default on)
   --sabotage KIND     switches a protection off: ${sabotages.join(', ')}; the run must then fail
   --patience S        how many seconds after the last fault, and after the last message is due, all work must be done (default 120)
   --plan              prints what would strike, and does nothing
@@ -51,6 +53,7 @@ function readOptions() {
         workers: { type: 'string' },
         backlog: { type: 'boolean', default: false },
         'clickhouse-away': { type: 'string' },
+        batches: { type: 'string', default: 'on' },
         sabotage: { type: 'string' },
         patience: { type: 'string', default: '120' },
         plan: { type: 'boolean', default: false },
@@ -94,6 +97,7 @@ const clickHouseAwayMs = wholeNumber('clickhouse-away', values['clickhouse-away'
 const sabotage = sabotages.find((known) => known === values.sabotage);
 if (values.sabotage !== undefined && sabotage === undefined)
   fail(`--sabotage is one of ${sabotages.join(', ')}`);
+const hasBatches = values.batches === 'on' || (values.batches !== 'off' && fail('--batches is off or on'));
 const faults =
   values.faults === undefined
     ? stores === 'embedded'
@@ -116,7 +120,8 @@ let failed = 0;
 const rows: string[] = [];
 const struckInAll: FaultKind[] = [];
 for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
-  const planned = planFaults({ seed, stores, faults, workers });
+  const ofMessages = planFaults({ seed, stores, faults, workers });
+  const planned = hasBatches ? withBatchFaults(ofMessages, { seed, stores }) : ofMessages;
   const plan = clickHouseAwayMs === 0 ? planned : withClickHouseAway(planned, clickHouseAwayMs);
   if (values.plan) {
     for (const { atShare, fault } of plan)
@@ -131,6 +136,7 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
     plan,
     workers,
     isBacklogFirst: values.backlog,
+    hasBatches,
     // As long as it is away, and a while after.
     ...(clickHouseAwayMs === 0 ? {} : { admitOverMs: clickHouseAwayMs + 30_000 }),
     patienceMs,
@@ -144,6 +150,7 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
     ...(queue === 'redis' ? [] : [`--queue ${queue}`]),
     ...(values.workers === undefined ? [] : [`--workers ${workers}`]),
     ...(values.backlog ? ['--backlog'] : []),
+    ...(hasBatches ? [] : ['--batches off']),
     ...(clickHouseAwayMs === 0 ? [] : [`--clickhouse-away ${clickHouseAwayMs / 1000}`]),
     ...(sabotage === undefined ? [] : [`--sabotage ${sabotage}`]),
   ].join(' ');

@@ -1,5 +1,5 @@
 import { leaseTimes } from './check-money.ts';
-import type { Evidence, HistoryEvidence } from './evidence.ts';
+import type { Evidence, HistoryEvidence, MessageEvidence } from './evidence.ts';
 import { groupedBy, InvariantCheck, type InvariantResult } from './invariant-check.ts';
 
 /** A reservation reads the lease and the clock one after the other; a loaded server may pause between. */
@@ -18,7 +18,7 @@ export function checkFencingTokens(evidence: Evidence): InvariantResult {
     const enders = told.map(({ deliveries }) => deliveries).toSorted(byNumber);
     // The last of each of its lives.
     const replayed = (replaysOf.get(id) ?? []).map(({ fencing_token: fencingToken }) => fencingToken);
-    const fencingTokens = [...replayed, byId.get(id)?.fencing_token ?? 0].toSorted(byNumber);
+    const fencingTokens = [...replayed, lastLeaseOf(byId.get(id))].toSorted(byNumber);
     check.expect(
       enders.join() === fencingTokens.join(),
       id,
@@ -29,10 +29,12 @@ export function checkFencingTokens(evidence: Evidence): InvariantResult {
   for (const change of history) {
     if (change.to_state === 'leased') checkLease(check, change, hasClients);
     else if (change.from_state === 'leased' && hasClients) {
-      // Anybody may take back what its holder let run out.
+      // Anybody may take back what its holder let run out, and an operator ends what is not wanted any more.
       const hasRunOut = change.held_until_ms !== null && change.held_until_ms <= change.at_ms;
       check.expect(
-        change.client === `millrace ${change.held_by}` || (change.to_state === 'pending' && hasRunOut),
+        change.client === `millrace ${change.held_by}` ||
+          change.to_state === 'cancelled' ||
+          (change.to_state === 'pending' && hasRunOut),
         change.message_id,
         () => `${change.held_by} held it, but ${change.client} made it ${change.to_state}`,
       );
@@ -75,6 +77,12 @@ function checkCuts(
       () => `call ${callId} of a worker that was cut off was in the air when another took its message`,
     );
   }
+}
+
+/** What is cancelled is given a token that nobody holds, so that nobody finishes it. */
+function lastLeaseOf(message: MessageEvidence | undefined): number {
+  const { state, fencing_token: fencingToken = 0 } = message ?? {};
+  return state === 'cancelled' ? fencingToken - 1 : fencingToken;
 }
 
 function byNumber(left: number, right: number): number {

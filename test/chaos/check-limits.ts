@@ -53,7 +53,9 @@ function checkRetries(
 ): void {
   const firsts = new Map<number, number>();
   const retries = new Map<number, number>();
-  for (const { attempt, reserved_ms: reservedMs } of calls) {
+  for (const { attempt, reserved_ms: reservedMs, request_kind: kind } of calls) {
+    // What is put off to a provider's batch is no request that is sent now.
+    if (kind === 'batch') continue;
     const counts = attempt <= 1 ? firsts : retries;
     const bin = Math.floor(reservedMs / binMs);
     counts.set(bin, (counts.get(bin) ?? 0) + 1);

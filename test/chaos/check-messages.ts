@@ -1,22 +1,15 @@
 import type { Evidence, MessageEvidence, OriginEvidence } from './evidence.ts';
 import { groupedBy, InvariantCheck, type InvariantResult } from './invariant-check.ts';
-import { admittedAt, expectedEmissions, indexOfEvent } from './workload.ts';
+import { admittedEvents } from './admitted-events.ts';
+import { admittedAt, expectedEmissions } from './workload.ts';
 
 const defaultMaxExpiredLeases = 5;
 const ends: readonly string[] = ['completed', 'dead_lettered', 'cancelled'];
 
 /** I1: nothing lost, nothing ended twice: by the ledger, by the trigger's history, and by the outcomes in ClickHouse. */
-export function checkEnds({
-  seed,
-  messages,
-  history,
-  outcomes,
-  replays,
-  acknowledged,
-  sent,
-  crashes,
-  defects,
-}: Evidence): InvariantResult {
+export function checkEnds(evidence: Evidence): InvariantResult {
+  const { seed, messages, history, outcomes, replays, acknowledged, crashes, defects } = evidence;
+  const admittedOf = admittedEvents(evidence);
   const check = new InvariantCheck('I1', 'every admitted message ended exactly once');
   const roots = groupedBy(
     messages.filter(({ parent_id: parent }) => parent === null),
@@ -32,11 +25,7 @@ export function checkEnds({
     );
   }
   for (const [eventId, [root]] of roots) {
-    check.expect(
-      sent.has(indexOfEvent(eventId)) && admittedAt(seed, indexOfEvent(eventId)).eventId === eventId,
-      root?.id,
-      () => `${eventId} was never sent`,
-    );
+    check.expect(admittedOf(eventId) !== undefined, root?.id, () => `${eventId} was never sent`);
   }
   const changesOf = groupedBy(history, (change) => change.message_id);
   const outcomesOf = groupedBy(outcomes, (outcome) => outcome.message_id);
@@ -130,14 +119,16 @@ function causeIn({ result }: MessageEvidence): string | undefined {
 }
 
 /** I7: the origin of the admission is on every message, call, usage record and outcome that followed from it. */
-export function checkOrigins({ seed, messages, calls, usage, outcomes }: Evidence): InvariantResult {
+export function checkOrigins(evidence: Evidence): InvariantResult {
+  const { messages, calls, usage, outcomes } = evidence;
+  const admittedOf = admittedEvents(evidence);
   const check = new InvariantCheck('I7', 'origin on every record');
   const byId = new Map(messages.map((message) => [message.id, message]));
   for (const message of messages) {
     const root = byId.get(message.root_id);
     check.expect(root?.parent_id === null, message.id, () => 'its root is no admitted message');
-    if (root === undefined) continue;
-    const { origin } = admittedAt(seed, indexOfEvent(root.event_id));
+    const origin = root && admittedOf(root.event_id)?.origin;
+    if (origin === undefined) continue;
     const expected = { ...origin, batch: origin.batch ?? '' };
     check.expect(
       isSame(message, expected),

@@ -1,7 +1,8 @@
+import { admittedEvents } from './admitted-events.ts';
 import type { Evidence, FailureEvidence, MessageEvidence } from './evidence.ts';
 import { groupedBy, InvariantCheck, type InvariantResult } from './invariant-check.ts';
 import { digestOfOdd } from './odd-input.ts';
-import { admittedAt, indexOfEvent, isCursed, isGuilty, isStormy, maxAttempts } from './workload.ts';
+import { isCursed, isGuilty, isStormy, maxAttempts } from './workload.ts';
 
 /** How an end tells that the message itself, or the program, was at fault. None of them is due to an innocent one. */
 const codesOfGuilt: ReadonlySet<string> = new Set([
@@ -19,7 +20,9 @@ const codesOfGuilt: ReadonlySet<string> = new Set([
  * reason; whatever a handler throws is recorded and counts as one attempt; who is guilty ends as a dead letter with its
  * own reason, and nobody else for theirs.
  */
-export function checkOddInput({ seed, messages, failures, refusals }: Evidence): InvariantResult {
+export function checkOddInput(evidence: Evidence): InvariantResult {
+  const { messages, failures, refusals } = evidence;
+  const admittedOf = admittedEvents(evidence);
   const check = new InvariantCheck('I11', 'odd input arrives whole, is refused alone, affects no other');
   for (let refused = refusals.wrong.length; refused < refusals.tried; refused += 1)
     check.expect(true, undefined, () => '');
@@ -28,8 +31,9 @@ export function checkOddInput({ seed, messages, failures, refusals }: Evidence):
   const failuresOf = groupedBy(failures, (failure) => failure.message_id);
   for (const message of messages) {
     const root = byId.get(message.root_id);
-    if (root === undefined) continue;
-    checkData(check, message, digestOfOdd(admittedAt(seed, indexOfEvent(root.event_id)).data.odd));
+    const admitted = root && admittedOf(root.event_id);
+    if (admitted === undefined) continue;
+    checkData(check, message, digestOfOdd(admitted.odd));
     if (message.stage !== '') checkEnd(check, message, failuresOf.get(message.id) ?? []);
   }
   for (const failure of failures) checkRecord(check, failure, byId.get(failure.message_id));

@@ -1,4 +1,5 @@
 import type { BillEntry } from '../../src/simulator/bill.ts';
+import type { BatchRunEvidence, BatchStoreEvidence } from './batch-evidence.ts';
 import type { RunLimits } from './chaos-settings.ts';
 import type { OrderedPause, ReportEvidence } from './orders.ts';
 import type { RequestRecord } from './request-record.ts';
@@ -63,6 +64,10 @@ export interface CallEvidence {
   readonly step: string;
   readonly ordinal: number;
   readonly attempt: number;
+  /** `batch`: in a provider's batch, and not by itself. */
+  readonly request_kind: string;
+  /** Why it bought nothing; null when it did. */
+  readonly waste_reason: string | null;
   readonly state: 'reserved' | 'settled' | 'unsettled';
   readonly outcome: string | null;
   readonly settlement: string | null;
@@ -123,6 +128,7 @@ export interface StoreEvidence {
   readonly history: readonly HistoryEvidence[];
   readonly usage: readonly UsageEvidence[];
   readonly outcomes: readonly OutcomeEvidence[];
+  readonly batches: BatchStoreEvidence;
   /** By the audit of what operators do. */
   readonly replays: readonly ReplayEvidence[];
   /** What the rollups of ClickHouse by the hour and by the day come to. */
@@ -137,6 +143,7 @@ export interface ReplayEvidence {
   readonly message_id: string;
   /** The last fencing token of the life that had ended. */
   readonly fencing_token: number;
+  readonly actor: string;
 }
 
 /** A pause, and between which moments it counted everywhere; times are the machine's, as the database's are. */
@@ -166,6 +173,8 @@ export interface OutageEvidence {
 
 export interface Evidence extends StoreEvidence {
   readonly seed: number;
+  /** Absent in a run without batches. */
+  readonly batchRun?: BatchRunEvidence;
   readonly bill: readonly BillEntry[];
   /** Which of the workload were acknowledged to their sender, and which were sent at all. */
   readonly acknowledged: ReadonlySet<number>;

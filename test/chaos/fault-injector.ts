@@ -43,6 +43,8 @@ export interface Injected {
   readonly simulator: SimulatorServer;
   /** The run's. */
   readonly directory: string;
+  /** What the provider follows before all else, on good days too. */
+  readonly rules: readonly FaultRuleInput[];
 }
 
 export class FaultInjector {
@@ -58,15 +60,16 @@ export class FaultInjector {
   readonly outages: OutageEvidence[] = [];
   readonly #simulator: SimulatorServer;
   readonly #directory: string;
-  readonly #rules = new Set<FaultRuleInput>();
+  readonly #rules: Set<FaultRuleInput>;
   readonly #startedMs = Date.now();
 
-  constructor({ processes, servers, front, simulator, directory }: Injected) {
+  constructor({ processes, servers, front, simulator, directory, rules }: Injected) {
     this.#processes = processes;
     this.#servers = servers;
     this.#front = front;
     this.#simulator = simulator;
     this.#directory = directory;
+    this.#rules = new Set(rules);
   }
 
   /** Begins the fault, after those that befall the same thing. */

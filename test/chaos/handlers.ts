@@ -5,6 +5,7 @@ import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { oddErrorOf } from './odd-errors.ts';
 import { digestOfOdd, type OddData } from './odd-input.ts';
+import * as letters from './batch-workload.ts';
 import * as work from './workload.ts';
 
 /* The handlers of a chaos run: ordinary stages over the AI SDK, whose results and emissions carry what they saw. */
@@ -145,6 +146,34 @@ async function write({ data }: MessageOf<typeof work.write>, ctx: StageContext):
   return { cause, odd: digestOfOdd(data.odd) };
 }
 
+async function sort({ data }: MessageOf<typeof letters.sort>, ctx: StageContext): Promise<Result> {
+  const { provider, model, maxOutputTokens } = letters.sortQuestion;
+  const { text } = await generateText({
+    model: ctx.model(`${provider}/${model}`, { step: 'sort' }),
+    prompt: letters.promptOfSort(data),
+    maxOutputTokens,
+    abortSignal: ctx.signal,
+  });
+  throwInAStorm('sort', data.key, ctx);
+  const cause = work.causeOf(text);
+  ctx.emit(letters.Sorted.v1, { key: data.key, text, index: 0, cause });
+  return { cause, odd: digestOfOdd(undefined) };
+}
+
+async function reply({ data }: MessageOf<typeof letters.reply>, ctx: StageContext): Promise<Result> {
+  const { provider, model, maxOutputTokens } = letters.replyQuestion;
+  const { text } = await generateText({
+    model: ctx.model(`${provider}/${model}`, { step: 'reply' }),
+    prompt: letters.promptOfReply(data),
+    maxOutputTokens,
+    abortSignal: ctx.signal,
+  });
+  throwInAStorm('reply', data.key, ctx);
+  const cause = work.causeOf(text);
+  ctx.emit(letters.Replied.v1, { key: data.key, text, index: 0, cause });
+  return { cause, odd: digestOfOdd(undefined) };
+}
+
 /** Which of the workload's releases a host runs: the second one accepts and sends newer tickets. */
 export type Release = 1 | 2;
 
@@ -157,5 +186,7 @@ export function stagesOf(release: Release): readonly RegisteredStage[] {
     { definition: work.enrich, handler: { handle: enrich } },
     { definition: work.outline, handler: { handle: outline } },
     { definition: work.write, handler: { handle: write } },
+    { definition: letters.sort, handler: { handle: sort } },
+    { definition: letters.reply, handler: { handle: reply } },
   ] as unknown as readonly RegisteredStage[];
 }

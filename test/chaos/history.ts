@@ -37,6 +37,28 @@ begin
   end if;
   return null;
 end $$;
+create table chaos.batch_history (
+  seq        bigint generated always as identity primary key,
+  batch_id   uuid not null,
+  position   int,
+  from_state text not null,
+  to_state   text not null,
+  at         timestamptz not null default clock_timestamp()
+);
+create function chaos.note_batch() returns trigger language plpgsql as $$
+begin
+  insert into chaos.batch_history (batch_id, from_state, to_state) values (new.id, old.state, new.state);
+  return null;
+end $$;
+create function chaos.note_item() returns trigger language plpgsql as $$
+begin
+  insert into chaos.batch_history (batch_id, position, from_state, to_state) values (new.batch_id, new.position, old.state, new.state);
+  return null;
+end $$;
+create trigger chaos_note_batch after update of state on millrace.batches
+  for each row when (old.state <> new.state) execute function chaos.note_batch();
+create trigger chaos_note_item after update of state on millrace.batch_items
+  for each row when (old.state <> new.state) execute function chaos.note_item();
 create trigger chaos_note after insert or update of state, fencing_token, parked_for on millrace.messages
   for each row execute function chaos.note();
 `;

@@ -1,6 +1,7 @@
 import type { Host } from '../../src/host/host.ts';
 import type { Stores } from '../../src/host/stores.ts';
 import { admitLot } from './admission-lots.ts';
+import { carryOutBatch } from './batch-orders.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import type { DiskSpace } from './disk-space.ts';
@@ -8,6 +9,7 @@ import type { FaultPoints } from './fault-points.ts';
 import type { SettableClock } from '../support/settable-clock.ts';
 import type { Release } from './handlers.ts';
 import { type Answers, noProgress, type Order, type OrderedPause, type Progress } from './orders.ts';
+import { putOffCalls } from './put-off-calls.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { Blocks } from '../../src/engine/ledger/blocks.ts';
 import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
@@ -23,6 +25,8 @@ export interface OrderedHost {
   readonly clock: SettableClock;
   readonly release: Release;
   readonly seed: number;
+  /** How many messages the run admits. */
+  readonly messages: number;
 }
 
 /** Does what the run asks of a host process. */
@@ -62,6 +66,11 @@ export async function carryOut(order: Order, ordered: OrderedHost): Promise<Answ
     case 'set_clock':
       ordered.clock.setBy(order.byMs);
       return true;
+    case 'batch_submit':
+    case 'batch_steer':
+    case 'batch_output':
+    case 'batch_accounts':
+      return await carryOutBatch(order, ordered);
   }
 }
 
@@ -133,7 +142,12 @@ const progress = {
      (select count(*) from millrace.calls where state = 'reserved')::int as reserved,
      ((select count(*) from millrace.outbox) + (select count(*) from millrace.export_batches where exported_at is null))::int as unexported,
      greatest(0, (select max(extract(epoch from available_at - clock_timestamp()) * 1000) from millrace.messages
-       where state = 'pending' and parked_for is null and expired_leases > 0))::float8 as "dueInMs"`,
+       where state = 'pending' and parked_for is null and expired_leases > 0))::float8 as "dueInMs",
+     ${putOffCalls}
+       + (select count(*) from millrace.provider_batches where state not in ('closed', 'unresolved'))::int as "putOff",
+     (select coalesce(json_agg(json_build_object('name', b.name, 'state', b.state, 'items', b.items,
+        'ended', b.succeeded + b.failed + b.expired + b.cancelled + b.skipped, 'endedAt', b.ended_at)), '[]')
+      from millrace.batches b) as batches`,
 };
 
 async function readProgress({ database }: Stores): Promise<Progress> {

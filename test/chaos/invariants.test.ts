@@ -146,7 +146,7 @@ describe('the invariants', () => {
   });
 
   it('hold when an operator replayed a dead letter', () => {
-    const replays = [{ message_id: 'section', fencing_token: 2 }];
+    const replays = [{ message_id: 'section', fencing_token: 2, actor: 'chaos' }];
     expect(brokenIn({ ...sound, ...replayedSection(replays) })).toEqual([]);
   });
 

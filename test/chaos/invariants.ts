@@ -1,9 +1,12 @@
+import { checkBatchCosts, checkBatchReports } from './check-batch-money.ts';
+import { checkBatchEnds, checkBatchOutputs } from './check-batches.ts';
 import { checkFencingTokens } from './check-fencing-tokens.ts';
 import { checkEffects, checkEnds, checkLeftovers, checkOrigins } from './check-messages.ts';
 import { checkMoney, checkReuse } from './check-money.ts';
 import { checkPauses } from './check-pauses.ts';
 import { checkLimits } from './check-limits.ts';
 import { checkOddInput } from './check-odd-input.ts';
+import { checkProviderBatches } from './check-provider-batches.ts';
 import { checkReports } from './check-reports.ts';
 import { checkTurns } from './check-turns.ts';
 import { checkUntrueUsage } from './check-untrue-usage.ts';
@@ -26,5 +29,10 @@ export function checkInvariants(evidence: Evidence): readonly InvariantResult[] 
     checkOddInput(evidence),
     checkUntrueUsage(evidence),
     checkReports(evidence),
+    checkBatchEnds(evidence),
+    checkBatchOutputs(evidence),
+    checkProviderBatches(evidence),
+    checkBatchCosts(evidence),
+    checkBatchReports(evidence),
   ];
 }

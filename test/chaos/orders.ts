@@ -1,8 +1,10 @@
+import type { BatchAnswers, BatchOrder } from './batch-answers.ts';
 import type { FaultPoint } from './fault-points.ts';
 
 /* What the run says to its host processes, over the channel that a forked process has, and what they answer. */
 
 export type Order =
+  | BatchOrder
   /** Admit these of the workload; answered when all are durable. */
   | { readonly kind: 'admit'; readonly indexes: readonly number[] }
   | { readonly kind: 'progress' }
@@ -48,11 +50,31 @@ export interface Progress {
   readonly unexported: number;
   /** When the last of those messages is due whose runs were lost: after several losses that is minutes away. */
   readonly dueInMs: number;
+  readonly batches: readonly BatchProgress[];
+  /** Calls that are put off, and providers' batches under way. */
+  readonly putOff: number;
 }
 
-export const noProgress: Progress = { ended: 0, open: 0, reserved: 0, unexported: 0, dueInMs: 0 };
+/** How far a batch is. */
+export interface BatchProgress {
+  readonly name: string;
+  readonly state: string;
+  readonly items: number;
+  readonly ended: number;
+  readonly endedAt: string | null;
+}
 
-export interface Answers {
+export const noProgress: Progress = {
+  ended: 0,
+  open: 0,
+  reserved: 0,
+  unexported: 0,
+  dueInMs: 0,
+  batches: [],
+  putOff: 0,
+};
+
+export interface Answers extends BatchAnswers {
   readonly admit: {
     readonly admitted: number;
     /** Admissions that had to be refused and were tried beside these, and what was wrong about their refusals. */

@@ -7,8 +7,12 @@ import { makePgliteTemplate } from '../../src/drivers/sql-database/pglite-templa
 import { type ChaosSettings, limitsOf, type StoresKind } from './chaos-settings.ts';
 import type { Evidence, StoreEvidence } from './evidence.ts';
 import { FaultInjector, type StruckFault } from './fault-injector.ts';
+import { BatchCourse } from './batch-course.ts';
+import { providerBatchFaults, providerBatchMs, refusedAlways } from './batch-faults.ts';
+import { batchMessages } from './batch-workload.ts';
 import { BudgetWatcher } from './budget-watcher.ts';
 import { cutWorker, type PlannedFault, providerFaults, rolesOf } from './fault-plan.ts';
+import { expectedAnswers } from './expected-answers.ts';
 import { readDefects } from './host-logs.ts';
 import { type Death, HostProcess, pause } from './host-process.ts';
 import { noProgress } from './orders.ts';
@@ -18,6 +22,7 @@ import type { Sabotage } from './sabotage.ts';
 import { readRequestRecords } from './request-record.ts';
 import { fillHostDirectory } from '../support/migrated-columns.ts';
 import { SimulatorServer } from '../support/simulator-server.ts';
+import { attributedBill, oddItems, readSimulatedBatches } from './simulated-batch-book.ts';
 import { StoreServers } from './store-servers.ts';
 import { admittedAt, messagesOf } from './workload.ts';
 
@@ -39,6 +44,8 @@ export interface ChaosRunOptions {
   /** Over how long the work is admitted, evenly. Default as fast as it is worked on. */
   readonly admitOverMs?: number;
   readonly plan: readonly PlannedFault[];
+  /** Whether batches are submitted beside the messages. Default not. */
+  readonly hasBatches?: boolean;
   readonly sabotages?: readonly Sabotage[];
   /** How long to wait, after healing and after the last message is due, until nothing is left to do. */
   readonly patienceMs: number;
@@ -66,24 +73,34 @@ const admissionChunk = 30;
 const restPerLook = 10;
 
 /** The provider of a run, with its own bill. */
-async function startSimulator(directory: string, seed: number): Promise<SimulatorServer> {
-  const data = join(directory, 'simulator');
+async function startSimulator(
+  directory: string,
+  { seed, hasBatches = false }: ChaosRunOptions,
+): Promise<SimulatorServer> {
+  const data = simulatorDirectory(directory);
   mkdirSync(data);
   return await SimulatorServer.start(data, {
     seed,
-    rules: [...providerFaults],
+    rules: [...(hasBatches ? refusedAlways : []), ...providerFaults],
+    batches: { durationMs: providerBatchMs, rules: [...providerBatchFaults] },
+    // Outputs of batches can be compared only where a question has one answer.
+    answersByAttempt: !hasBatches,
     latency: { medianMs: 20, p99Ms: 120 },
     dataDirectory: data,
   });
 }
 
+function simulatorDirectory(directory: string): string {
+  return join(directory, 'simulator');
+}
+
 export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
-  const { seed, stores, sabotages, onProgress = () => undefined } = options;
+  const { seed, stores, sabotages, hasBatches = false, onProgress = () => undefined } = options;
   const startedMs = performance.now();
   const directory = mkdtempSync(join(tmpdir(), `millrace-chaos-${seed}-`));
   const opened: { stop(): Promise<void> }[] = [];
   try {
-    const simulator = await startSimulator(directory, seed);
+    const simulator = await startSimulator(directory, options);
     opened.push(simulator);
     const servers =
       stores === 'services' ? await StoreServers.start(directory, options.queue ?? 'redis') : undefined;
@@ -107,25 +124,43 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
     const startAll = (): Promise<void> =>
       endAll(processes, (host) => (host.isRunning ? Promise.resolve() : host.start()));
     await (options.isBacklogFirst === true ? front.start() : startAll());
-    const injector = new FaultInjector({ processes, servers, front, simulator, directory });
+    const rules = hasBatches ? refusedAlways : [];
+    const injector = new FaultInjector({ processes, servers, front, simulator, directory, rules });
+    const batches = new BatchCourse(front, hasBatches ? options : undefined);
     const budgets = new BudgetWatcher(front);
     const reports = new ReportWatcher(front);
-    const worked = await work(options, front, injector, startAll);
+    const worked = await work(options, front, injector, batches, startAll);
     onProgress(`healing after ${worked.struck.length} lines of faults`);
-    await simulator.heal();
+    await simulator.follow(rules);
+    await simulator.followBatches([]);
     await injector.raiseBudget();
+    batches.heal();
     await worked.untilQuiet();
+    const readings = await batches.readAll();
     await budgets.stop();
     await reports.stop();
     await endAll(processes, (host) => host.terminate());
     const file = join(directory, 'evidence.json');
     await inspect(settings, file);
     const hosts = [...processes.values()];
+    const left = JSON.parse(readFileSync(file, 'utf8')) as StoreEvidence;
+    const bill = attributedBill(await simulator.readBill(), left.batches, left.calls);
     return {
       evidence: {
-        ...(JSON.parse(readFileSync(file, 'utf8')) as StoreEvidence),
+        ...left,
         seed,
-        bill: await simulator.readBill(),
+        bill,
+        ...(hasBatches
+          ? {
+              batchRun: {
+                messages: options.messages,
+                steered: batches.steered,
+                readings,
+                simulated: readSimulatedBatches(simulatorDirectory(directory)),
+                expected: await expectedAnswers(simulator, batches.planned, oddItems(left, bill)),
+              },
+            }
+          : {}),
         acknowledged: worked.acknowledged,
         sent: worked.sent,
         refusals: worked.refusals,
@@ -209,10 +244,14 @@ async function work(
   }: ChaosRunOptions,
   front: HostProcess,
   injector: FaultInjector,
+  batches: BatchCourse,
   startAll: () => Promise<void>,
 ): Promise<Worked> {
   const indexes = Array.from({ length: messages }, (_, index) => index);
-  const expected = indexes.reduce((sum, index) => sum + messagesOf(admittedAt(seed, index)), 0);
+  const expected = indexes.reduce(
+    (sum, index) => sum + messagesOf(admittedAt(seed, index)),
+    batchMessages(batches.planned),
+  );
   const acknowledged = new Set<number>();
   const sent = new Set<number>();
   const refusals = { tried: 0, wrong: [] as string[] };
@@ -256,7 +295,8 @@ async function work(
         admitting = undefined;
       });
   };
-  const isOver = (): boolean => acknowledged.size === messages && progress.open === 0;
+  const isOver = (): boolean =>
+    acknowledged.size === messages && progress.open === 0 && batches.open(progress) === 0;
   if (isBacklogFirst) {
     while (acknowledged.size < messages) {
       admitNext();
@@ -273,6 +313,7 @@ async function work(
     await pause(Math.max(pollMs, restPerLook * lookedMs));
     await look();
     const share = progress.ended / expected;
+    batches.advance(progress, share);
     while (due[0] !== undefined && due[0].atShare <= share) {
       const fault = due.shift()?.fault;
       if (fault !== undefined) injector.strike(fault);
@@ -299,11 +340,15 @@ async function work(
       do {
         await pause(pollMs);
         await look();
+        batches.advance(progress, 1);
         if (progress.dueInMs > 0)
           dueMs = Math.max(dueMs, Math.min(healedMs + longestPauseMs, performance.now() + progress.dueInMs));
-        onProgress(`${progress.open} open, ${progress.reserved} reserved, ${progress.unexported} unexported`);
+        onProgress(
+          `${progress.open} open, ${batches.open(progress)} batches, ${progress.putOff} put off, ${progress.reserved} reserved, ${progress.unexported} unexported`,
+        );
       } while (
-        progress.open + progress.reserved + progress.unexported > 0 &&
+        progress.open + progress.reserved + progress.unexported + progress.putOff + batches.open(progress) >
+          0 &&
         performance.now() < dueMs + patienceMs
       );
     },

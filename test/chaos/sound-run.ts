@@ -148,6 +148,8 @@ export const call = (id: string, of: Partial<CallEvidence>): CallEvidence => ({
   step: 'write',
   ordinal: 1,
   attempt: 1,
+  request_kind: 'responses',
+  waste_reason: null,
   ...settled,
   reserved_ms: 3100,
   settled_ms: 3200,
@@ -238,6 +240,7 @@ export const sound: Evidence = {
     { ...origin, message_id: 'section', outcome: 'completed', deliveries: 2 },
   ],
   replays: [],
+  batches: { rows: [], items: [], changes: [], providerBatches: [], providerRequests: [], putOff: 0 },
   rollups: [{ table: 'spend_by_hour', calls: 3, cost_usd: '0.003' }],
   unexported: { records: 0, batches: 0 },
   bill: [

@@ -8,6 +8,7 @@ import { rollupTotals } from '../support/spend-rollups.ts';
 import { type ChaosSettings, configurationOf } from './chaos-settings.ts';
 import type * as evidence from './evidence.ts';
 import { digestOfOdd } from './odd-input.ts';
+import { putOffCalls } from './put-off-calls.ts';
 
 /*
  * Opens the stores of a run when no host does any more, and writes down all that they hold. A process of its own,
@@ -53,17 +54,43 @@ async function readMessages(
   );
 }
 
-const callsSql = `select id, message_id, fencing_token, provider, model, fallback_from, step, ordinal, attempt, state, outcome, settlement,
+const callsSql = `select id, message_id, fencing_token, provider, model, fallback_from, step, ordinal, attempt, request_kind, state, outcome, settlement,
   (answer is not null or answer_ref is not null) and invalidated_at is null as has_answer, is_suspect, ${millis('reserved_at')} as reserved_ms, ${millis('settled_at')} as settled_ms,
-  cost_usd::text as cost_usd, upper_bound_usd::text as upper_bound_usd from millrace.calls order by reserved_at`;
+  waste_reason, cost_usd::text as cost_usd, upper_bound_usd::text as upper_bound_usd from millrace.calls order by reserved_at`;
 
 const failuresSql = `select message_id, fencing_token, code, detail from millrace.failures order by at`;
 
 const historySql = `select message_id, ${millis('at')} as at_ms, from_state, to_state, from_fencing_token, to_fencing_token, held_by, taken_by,
   ${millis('held_until')} as held_until_ms, ${millis('leased_at')} as leased_ms, ${millis('available_at')} as available_ms, parked_for, xact, client from chaos.history order by seq`;
 
-const replaysSql = `select a.message_id, a.fencing_token from millrace.dead_letter_actions a join millrace.operator_actions o on o.id = a.action_id
+const replaysSql = `select a.message_id, a.fencing_token, o.actor from millrace.dead_letter_actions a join millrace.operator_actions o on o.id = a.action_id
   where o.action = 'dead_letters.replay'`;
+
+const batchesSql = `select id, name, state, items, succeeded, failed, expired, cancelled, skipped, cost_usd::text as cost_usd from millrace.batches order by name`;
+
+const itemsSql = `select b.name as batch, i.position, i.item_id, i.message_id, i.state, i.error_code, i.cost_usd::text as cost_usd
+  from millrace.batch_items i join millrace.batches b on b.id = i.batch_id order by b.name, i.position`;
+
+const changesSql = `select b.name as batch, h.position, h.from_state, h.to_state from chaos.batch_history h join millrace.batches b on b.id = h.batch_id order by h.seq`;
+
+const providerBatchesSql = `select id, account, state, provider_id, requests from millrace.provider_batches order by planned_at, id`;
+
+const providerRequestsSql = `select r.batch_id, r.place, r.request_id, o.outcome from millrace.provider_batch_requests r
+  left join millrace.provider_batch_results o on o.batch_id = r.batch_id and o.place = r.place order by r.batch_id, r.place`;
+
+const putOffSql = `select ${putOffCalls} as calls`;
+
+async function readBatches(database: SqlDatabase): Promise<evidence.StoreEvidence['batches']> {
+  const [putOff = { calls: 0 }] = await rowsOf<{ calls: number }>(database, 'put_off', putOffSql);
+  return {
+    rows: await rowsOf(database, 'batches', batchesSql),
+    items: await rowsOf(database, 'batch_items', itemsSql),
+    changes: await rowsOf(database, 'batch_changes', changesSql),
+    providerBatches: await rowsOf(database, 'provider_batches', providerBatchesSql),
+    providerRequests: await rowsOf(database, 'provider_requests', providerRequestsSql),
+    putOff: putOff.calls,
+  };
+}
 
 const openSql = `select (select count(*) from millrace.blocks)::int as pauses,
   (select coalesce(sum(reserved), 0) from millrace.quota_windows)::text as reserved_usd`;
@@ -140,6 +167,7 @@ const collected: evidence.StoreEvidence = {
   outcomes: await readOutcomes(columns),
   replays: await rowsOf<evidence.ReplayEvidence>(database, 'replays', replaysSql),
   rollups: await readRollups(columns),
+  batches: await readBatches(database),
   unexported,
   left,
 };

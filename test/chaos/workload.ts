@@ -193,6 +193,10 @@ export function expectedEmissions(
       return ['- chaos.enriched #0'];
     case 'write':
       return ['- chaos.written #0'];
+    case 'sort':
+      return ['reply chaos.sorted #0'];
+    case 'reply':
+      return ['- chaos.replied #0'];
     default:
       return [];
   }

@@ -286,3 +286,36 @@ describe('token classes', () => {
     expect(Number((await billed(callId))[0]?.costUsd)).toBeGreaterThan(0);
   });
 });
+
+describe('answers to another attempt', () => {
+  const answers = async (answersByAttempt: boolean): Promise<readonly string[]> => {
+    const other = await startSimulator({ seed: 7, latency: { medianMs: 0 }, answersByAttempt });
+    const body = JSON.stringify({
+      model: 'gpt-4o-mini',
+      messages: [{ role: 'user', content: 'Twice the same' }],
+    });
+    const ask = async (attempt: string): Promise<string> => {
+      const response = await fetch(`${other.url}/openai/v1/chat/completions`, {
+        method: 'POST',
+        headers: {
+          authorization: 'Bearer test-key',
+          'content-type': 'application/json',
+          'x-millrace-attempt': attempt,
+        },
+        body,
+      });
+      const { choices } = (await response.json()) as { choices: { message: { content: string } }[] };
+      return choices[0]?.message.content ?? '';
+    };
+    const said = [await ask('1'), await ask('2')];
+    await other.close();
+    return said;
+  };
+
+  it('are other words, or the same where that is asked for', async () => {
+    expect(new Set(await answers(true)).size).toBe(2);
+    const [first = '', second] = await answers(false);
+    expect(first).not.toBe('');
+    expect(second).toBe(first);
+  });
+});

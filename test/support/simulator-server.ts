@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { BatchRuleInput } from '../../src/simulator/batches/batch-config.ts';
 import type { BillEntry } from '../../src/simulator/bill.ts';
 import type { BillForm } from '../../src/simulator/provider-bills.ts';
 import type { FaultRuleInput, SimulatorConfigInput } from '../../src/simulator/simulator-config.ts';
@@ -55,6 +56,15 @@ export class SimulatorServer {
   /** From now on these rules hold, and no others. */
   async follow(rules: readonly FaultRuleInput[]): Promise<void> {
     const response = await fetch(`${this.url}/_simulator/rules`, {
+      method: 'PUT',
+      body: JSON.stringify(rules),
+    });
+    if (!response.ok) throw new Error(`The simulator did not take the rules: ${response.status}`);
+  }
+
+  /** From now on these rules hold for batches, and no others. */
+  async followBatches(rules: readonly BatchRuleInput[]): Promise<void> {
+    const response = await fetch(`${this.url}/_simulator/batch-rules`, {
       method: 'PUT',
       body: JSON.stringify(rules),
     });
