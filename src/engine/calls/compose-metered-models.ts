@@ -23,6 +23,7 @@ import { ModelDirectory } from './model-directory.ts';
 import { MeteredModels } from './metered-models.ts';
 import { ModelMetrics } from './model-metrics.ts';
 import { SettlementWriter } from './settlement-writer.ts';
+import { StepDivergences } from './step-divergences.ts';
 
 /** Everything that metered models are made with. */
 export interface MeteredModelsOptions {
@@ -103,8 +104,7 @@ export function composeMeteredModels(options: MeteredModelsOptions): MeteredMode
       answers,
       sharing: options.sharing ?? (() => undefined),
       metrics,
-      logger,
-      logOnce,
+      divergences: new StepDivergences({ metrics, logger, logOnce }),
       clock,
     },
     clock,

@@ -1,6 +1,5 @@
+import type { Uuid } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
-import type { Logger } from '../../telemetry/logger.ts';
-import type { LogOnce } from '../../telemetry/log-once.ts';
 import type { CallLedger, RecordedCall } from '../ledger/call-ledger.ts';
 import { Parked } from '../parked.ts';
 import type { AnswerStore } from './answer-store.ts';
@@ -9,16 +8,15 @@ import type { CallMaker, OwningMessage } from './call-maker.ts';
 import type { CallQuestion } from './call-opener.ts';
 import type { CallSharing } from './call-sharing.ts';
 import { labelsOf, type ModelMetrics } from './model-metrics.ts';
-import type { Uuid } from '../../kernel/ids.ts';
+import type { StepDivergences } from './step-divergences.ts';
 
 export interface RecordedAnswersServices {
   readonly ledger: Pick<CallLedger, 'callsOf'>;
   readonly answers: Pick<AnswerStore, 'fetch'>;
   /** Who knows of equal requests of other messages; may come later. */
   readonly sharing: () => CallSharing | undefined;
-  readonly metrics: ModelMetrics;
-  readonly logger: Logger;
-  readonly logOnce: LogOnce;
+  readonly metrics: Pick<ModelMetrics, 'answerReused'>;
+  readonly divergences: StepDivergences;
 }
 
 /** The answer that was recorded for a question; that another message is about to have it; or which attempt at it a call would be. */
@@ -84,7 +82,7 @@ export class RecordedAnswers {
     const { ordinal } = place;
     const entry = this.#journal.decide(question.step, ordinal, question.digest, question.reuse);
     if (entry.kind === 'call') {
-      if (entry.hasDiverged) this.#noteDivergence(question, ordinal);
+      if (entry.hasDiverged) this.#services.divergences.note(question, ordinal, this.#message);
       const shared = entry.earlier.isAwaited ? undefined : await this.#findShared(question, place);
       return shared ?? { kind: 'call', attempt: entry.attempt, earlier: entry.earlier };
     }
@@ -136,16 +134,5 @@ export class RecordedAnswers {
       this.#loading = undefined;
       throw error;
     }
-  }
-
-  #noteDivergence({ target, step }: CallQuestion, ordinal: number): void {
-    const { metrics, logOnce, logger } = this.#services;
-    const labels = labelsOf(target, this.#message);
-    metrics.stepDiverged(labels);
-    if (!logOnce.isNew(`diverged ${labels.stage} ${step}`)) return;
-    logger.warn(
-      { messageId: this.#message?.id, stage: labels.stage, step, ordinal },
-      'a step asks something else than when its answer was recorded: it is called anew',
-    );
   }
 }
