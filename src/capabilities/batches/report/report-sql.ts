@@ -45,12 +45,19 @@ export const listReruns = named(
    where i.batch_id = $1::uuid and i.run > 0 and i.position > $2::int order by i.position limit $3::int`,
 );
 
-// An admitted message has no parent: it is found by its id, what follows from it by its root.
+/*
+ * An admitted message has no parent: it is found by its id, what follows from it by its root. `offset 0` keeps a look-up apart from what asks
+ * for it, so that it is made by its index once for each row: of what a statement has gathered the planner knows nothing.
+ */
 const tree = (columns: string): string => `select i.position, ${columns}
-     from item i join millrace.messages m on m.id = i.message_id
+     from item i cross join lateral (select m.* from millrace.messages m where m.id = i.message_id offset 0) m
      union all
      select i.position, ${columns}
-     from item i join millrace.messages m on m.root_id = i.message_id and m.parent_id is not null`;
+     from item i cross join lateral (select m.* from millrace.messages m where m.root_id = i.message_id and m.parent_id is not null offset 0) m`;
+
+/** The calls `c` of the message. */
+const callsOf = (message: string): string =>
+  `lateral (select c.* from millrace.calls c where c.message_id = ${message} offset 0) c`;
 
 /**
  * Items with their messages: $2 and $3 are positions and messages of earlier runs, see `listReruns`. Items that were left out have none;
@@ -94,7 +101,7 @@ const callSums = `count(*)::int as calls,
 const calls = `select t.position, t.stage, c.state, c.outcome, c.settlement, c.provider, c.model, coalesce(c.answered_model, '') as answered_model, c.tier,
        c.request_kind, coalesce(c.price_reference, '') as price_reference, coalesce(c.waste_reason, '') as waste_reason, c.reserved_at,
        c.cost_usd, c.upper_bound_usd, c.tokens, c.cost_detail
-     from tree t join millrace.calls c on c.message_id = t.id`;
+     from tree t cross join ${callsOf('t.id')}`;
 
 /**
  * Each item with what its calls cost, its messages that have no parent, and the runs of the one that ran most. Nothing is joined: of what a
@@ -208,5 +215,5 @@ export const readTotals = named(
           union all
           select r.position, false, r.is_root from tree r) s
         group by s.position having bool_or(s.is_over) and not bool_or(s.is_there)) missing) as gone
-   from tree m join millrace.calls c on c.message_id = m.id cross join lateral ${tokensOf}`,
+   from tree m cross join ${callsOf('m.id')} cross join lateral ${tokensOf}`,
 );
