@@ -19,6 +19,24 @@ export function processCpuMs(pid: number): number {
   return ticks * msPerTick;
 }
 
+/** The same of a process and all that descend from it: servers have processes of their own for their clients. */
+export function processTreeCpuMs(root: number): number {
+  const stats = new Map<number, ProcessStat>();
+  for (const name of readdirSync('/proc')) {
+    const stat = /^\d+$/.test(name) ? statOf(name) : undefined;
+    if (stat !== undefined) stats.set(Number(name), stat);
+  }
+  let ticks = 0;
+  for (const [pid, stat] of stats) if (descends(pid, root, stats)) ticks += stat.ticks + stat.ticksOfEnded;
+  return ticks * msPerTick;
+}
+
+function descends(pid: number, root: number, stats: ReadonlyMap<number, ProcessStat>): boolean {
+  for (let at: number | undefined = pid; at !== undefined; at = stats.get(at)?.parent)
+    if (at === root) return true;
+  return false;
+}
+
 interface ProcessStat {
   readonly parent: number;
   readonly ticks: number;

@@ -76,6 +76,7 @@ export const parkingColours: Colours<typeof parking.reason> = {
   retry_budget: 'light-red',
   version: 'blue',
   provider_batch: 'green',
+  shared_answer: 'light-green',
 };
 
 export const retryColours: Colours<typeof retry.reason> = {

@@ -68,6 +68,9 @@ export const thresholds = {
     quietForMinutes: 5,
     haltedForMinutes: 1,
     atRiskForMinutes: 10,
+    /** A webhook has not taken a notice for so long. */
+    noticeWaitsSeconds: 600,
+    noticeForMinutes: 5,
     /** Chunks that were given up on. */
     failedChunks: 1,
     unresolvedForMinutes: 5,

@@ -20,6 +20,12 @@ export type { Origin } from './messages/origin.ts';
 export type { StandardSchema } from './messages/standard-schema.ts';
 export type { AnswerToRead, ReadUsage, UsageReading } from './engine/providers/own-usage.ts';
 export type { ProviderConfig } from './engine/providers/provider-config.ts';
+export {
+  BatchValidator,
+  type ItemValidator,
+  type ValidatedItem,
+  type Validation,
+} from './capabilities/batches/done/batch-validator.ts';
 export type { DeadLetterService } from './capabilities/dead-letters/dead-letter-service.ts';
 export type { MessageService } from './capabilities/message-operations/message-service.ts';
 export type { MessageEnd, WaitOptions } from './capabilities/message-operations/message-waiter.ts';

@@ -9,6 +9,7 @@ import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-re
 import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
 import type { LedgerCount } from '../engine/ledger/ledger-counts.ts';
 import type { CallDeferral } from '../engine/calls/call-deferral.ts';
+import type { CallSharing } from '../engine/calls/call-sharing.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import type { MeteredModels } from '../engine/calls/metered-models.ts';
 import type { QuotaSource } from '../engine/calls/quota-source.ts';
@@ -147,6 +148,8 @@ export interface EnginePorts {
 export interface CapabilityParts<JobName extends string = never> {
   readonly services?: readonly Provided[];
   readonly hooks?: EngineHooks;
+  /** Providers of the application that it is given, by what their classes carry. */
+  readonly marked?: readonly MarkedProviders[];
   readonly jobs?: readonly Job<JobName>[];
   /** Brings those of its gauges up to date that can only be counted now and then, when somebody scrapes. */
   readonly readGauges?: (reading: GaugeReading) => void | Promise<void>;
@@ -154,6 +157,13 @@ export interface CapabilityParts<JobName extends string = never> {
   readonly beforeWork?: () => Promise<void>;
   /** The last call has ended, the stores are still open. */
   readonly stop?: () => Promise<void>;
+}
+
+/** Providers of a Nest application whose classes carry metadata under a key, as a decorator of the capability leaves it. */
+export interface MarkedProviders {
+  readonly metadata: string;
+  /** Called once, before work begins, with the metadata and the instance of each. */
+  readonly take: (found: readonly { readonly value: unknown; readonly instance: unknown }[]) => void;
 }
 
 /** What was read for a scrape, once for all. */
@@ -170,6 +180,8 @@ export interface EngineHooks {
   readonly gates?: readonly CallGate[];
   /** Who may put requests of messages off. One capability at most does. */
   readonly deferral?: CallDeferral;
+  /** Who knows of equal requests of other messages. One capability at most does. */
+  readonly sharing?: CallSharing;
   /** What every request has to fit when it is reserved. One capability at most sets quotas: their names are one space. */
   readonly quotas?: QuotaSource;
 }

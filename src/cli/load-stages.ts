@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { DynamicModule, Provider, Type } from '@nestjs/common';
 import { AppError } from '../kernel/app-error.ts';
 import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
+import { validatorMetadata } from '../capabilities/batches/done/batch-validator.ts';
 import { stageMetadata } from '../engine/pipeline/stage.decorator.ts';
 
 /** What a file of stages exports. */
@@ -18,14 +19,14 @@ const moduleKeys = ['imports', 'providers', 'controllers', 'exports'];
 
 /**
  * Loads a compiled JavaScript file and takes every exported Nest module (a class or a dynamic module) and every class
- * marked `@Stage`. Throws MILLRACE_STAGES_UNUSABLE.
+ * marked `@Stage` or `@BatchValidator`. Throws MILLRACE_STAGES_UNUSABLE.
  */
 export async function loadStages(file: string): Promise<LoadedStages> {
   const path = resolve(file);
   if (!existsSync(path)) throw new AppError('MILLRACE_STAGES_UNUSABLE', `There is no file ${path}.`);
   const exported = Object.values(await importFile(path));
   const imports = exported.filter((value) => isModule(value));
-  const providers = exported.filter((value) => isStage(value));
+  const providers = exported.filter((value) => isStage(value) || isValidator(value));
   if (imports.length + providers.length === 0) {
     throw new AppError(
       'MILLRACE_STAGES_UNUSABLE',
@@ -57,6 +58,10 @@ async function importFile(path: string): Promise<Record<string, unknown>> {
 
 function isStage(value: unknown): value is Type {
   return typeof value === 'function' && Reflect.hasOwnMetadata(stageMetadata, value);
+}
+
+function isValidator(value: unknown): value is Type {
+  return typeof value === 'function' && Reflect.hasOwnMetadata(validatorMetadata, value);
 }
 
 function isModule(value: unknown): value is Type | DynamicModule {

@@ -5,9 +5,11 @@ import type {
   EngineHooks,
   GaugeReading,
   Job,
+  MarkedProviders,
 } from '../capabilities/capability.ts';
 import type { ServiceToken } from '../capabilities/http-part.ts';
 import type { CallDeferral } from '../engine/calls/call-deferral.ts';
+import type { CallSharing } from '../engine/calls/call-sharing.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import { noQuotas, type QuotaSource } from '../engine/calls/quota-source.ts';
 import type { AdmissionCheck, AdmissionRefusal } from '../engine/pipeline/admissions.ts';
@@ -32,6 +34,7 @@ export class OpenHooks {
   readonly gates: CallGate[] = [];
   readonly #checks: AdmissionCheck[] = [];
   #deferral: CallDeferral | undefined;
+  #sharing: CallSharing | undefined;
   #quotas: QuotaSource | undefined;
 
   /** All checks of new messages, in order. */
@@ -48,12 +51,15 @@ export class OpenHooks {
   /** Who puts requests off. */
   readonly deferral = (): CallDeferral | undefined => this.#deferral;
 
+  /** Who knows of equal requests of other messages. */
+  readonly sharing = (): CallSharing | undefined => this.#sharing;
+
   readonly quotas: QuotaSource = {
     concerning: (question) => (this.#quotas ?? noQuotas).concerning(question),
     refusal: (question, missed) => (this.#quotas ?? noQuotas).refusal(question, missed),
   };
 
-  add({ admission, gates = [], quotas, deferral }: EngineHooks): void {
+  add({ admission, gates = [], quotas, deferral, sharing }: EngineHooks): void {
     if (admission !== undefined) this.#checks.push(admission);
     if (quotas !== undefined) {
       invariant(this.#quotas === undefined, 'one capability at most sets quotas');
@@ -62,6 +68,10 @@ export class OpenHooks {
     if (deferral !== undefined) {
       invariant(this.#deferral === undefined, 'one capability at most puts requests off');
       this.#deferral = deferral;
+    }
+    if (sharing !== undefined) {
+      invariant(this.#sharing === undefined, 'one capability at most shares answers');
+      this.#sharing = sharing;
     }
     this.gates.push(...gates);
   }
@@ -97,6 +107,11 @@ export class CapabilitySet {
     const service = this.#services.get(token);
     invariant(service !== undefined, `a capability of this host offers ${token.name}`);
     return service as Service;
+  }
+
+  /** What the application's providers are looked for. */
+  get marked(): readonly MarkedProviders[] {
+    return this.#parts.flatMap(({ marked = [] }) => marked);
   }
 
   /** Everything that is offered. */

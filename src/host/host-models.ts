@@ -1,6 +1,7 @@
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { CallDeferral } from '../engine/calls/call-deferral.ts';
+import type { CallSharing } from '../engine/calls/call-sharing.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import { composeMeteredModels } from '../engine/calls/compose-metered-models.ts';
 import type { MeteredModels } from '../engine/calls/metered-models.ts';
@@ -30,6 +31,8 @@ export interface HostModelsOptions {
   readonly quotas: QuotaSource;
   /** Who puts them off; may be filled later. */
   readonly deferral: () => CallDeferral | undefined;
+  /** Who knows of equal requests of other messages; may be filled later. */
+  readonly sharing: () => CallSharing | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
@@ -48,7 +51,7 @@ export interface HostModels {
 
 /** Composes metered calls to the configured models, and to those given besides. Throws MILLRACE_CONFIG_INVALID. */
 export async function composeModels(options: HostModelsOptions): Promise<HostModels> {
-  const { configuration, database, payloads, gates, quotas, deferral, clock } = options;
+  const { configuration, database, payloads, gates, quotas, deferral, sharing, clock } = options;
   const { logger, metrics, tracing, onFlush, bounds } = options;
   const { models, tracing: traced } = configuration;
   const { providers, pricer } = await configuredModels(configuration, options.modelProviders, clock);
@@ -59,6 +62,7 @@ export async function composeModels(options: HostModelsOptions): Promise<HostMod
     pricer,
     quotas,
     deferral,
+    sharing,
     fallbacks: models.fallbacks,
     gates,
     payloads,

@@ -1,3 +1,4 @@
+import type { MarkedProviders } from '../capabilities/capability.ts';
 import type { ServiceToken } from '../capabilities/http-part.ts';
 import type { BackgroundJob } from '../kernel/background-job.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
@@ -161,6 +162,7 @@ export class Host {
       gates: hooks.gates,
       quotas: hooks.quotas,
       deferral: hooks.deferral,
+      sharing: hooks.sharing,
     });
     const engine = composeEngine({ ...shared, stores, models, hooks, stageCapacities, worker });
     let workers: HostContext['engine']['workers'] = () => [];
@@ -237,6 +239,11 @@ export class Host {
   /** Everything that the capabilities offer. */
   get services(): ReadonlyMap<ServiceToken, unknown> {
     return this.#parts.capabilities.services;
+  }
+
+  /** The providers of an application that capabilities are given before the start. */
+  get marked(): readonly MarkedProviders[] {
+    return this.#parts.capabilities.marked;
   }
 
   /** Stops in reverse: resolves when nothing of this host runs any more. Safe to call twice. */

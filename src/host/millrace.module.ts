@@ -46,6 +46,7 @@ class MillraceLifecycle implements OnApplicationBootstrap, OnApplicationShutdown
 
   async onApplicationBootstrap(): Promise<void> {
     try {
+      for (const { metadata, take } of this.#host.marked) take(this.#marked(metadata));
       await this.#host.start(this.#discoverStages());
     } catch (error) {
       // Nest runs no shutdown hooks of an application that did not start.
@@ -60,15 +61,20 @@ class MillraceLifecycle implements OnApplicationBootstrap, OnApplicationShutdown
 
   /** Every provider of the application whose class is marked `@Stage(…)`. */
   #discoverStages(): readonly RegisteredStage[] {
-    const stages: RegisteredStage[] = [];
-    for (const { instance, metatype } of this.#discovery.getProviders()) {
-      if (typeof metatype !== 'function') continue;
-      const definition: unknown = Reflect.getMetadata(stageMetadata, metatype);
-      if (definition === undefined) continue;
+    return this.#marked(stageMetadata).map(({ value, instance }) => ({
       // @Stage is typed so that only a handler of this definition's data can carry it.
-      stages.push({ definition: definition as StageDefinition, handler: instance as StageHandler });
-    }
-    return stages;
+      definition: value as StageDefinition,
+      handler: instance as StageHandler,
+    }));
+  }
+
+  /** Every provider of the application whose class carries metadata under the key. */
+  #marked(key: string): readonly { readonly value: unknown; readonly instance: unknown }[] {
+    return this.#discovery.getProviders().flatMap(({ instance, metatype }) => {
+      if (typeof metatype !== 'function') return [];
+      const value: unknown = Reflect.getMetadata(key, metatype);
+      return value === undefined ? [] : [{ value, instance: instance as unknown }];
+    });
   }
 }
 

@@ -22,6 +22,7 @@ import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { type AlertmanagerServer, startAlertmanager } from '../support/alertmanager-server.ts';
 import { type AlertNotice, type AlertReceiver, startAlertReceiver } from '../support/alert-receiver.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
+import { copyMigratedLedger } from '../support/migrated-ledger.ts';
 import { type PrometheusServer, startPrometheus } from '../support/prometheus-server.ts';
 
 /*
@@ -115,6 +116,7 @@ export class AlertingFixture {
     const owners = ownersOf(receiver.url);
     const alertmanager = await startAlertmanager(alertmanagerFile(owners, ruleGroups(), timeScale));
     cleanups.push(() => alertmanager.stop());
+    await copyMigratedLedger(join(home, 'data', 'ledger'));
     const app = await createMillraceApp({
       providers: [ClassifyStage, AnswerStage],
       modelProviders: { openai: { kind: 'custom', model: () => model } },

@@ -69,6 +69,21 @@ export const batchCases: Readonly<Record<string, readonly RuleCase[]>> = {
       at: { '8m': [], '12m': [] },
     },
   ],
+  MillraceBatchNoticesNotTaken: [
+    {
+      name: 'one that nobody takes',
+      series: { [of('batch_notice_oldest_waiting_seconds')]: '0+60x40' },
+      at: {
+        '10m': [],
+        '16m': [{ labels, summary: 'A webhook has not taken a notice of a batch for 16m 0s' }],
+      },
+    },
+    {
+      name: 'one that is taken after some attempts',
+      series: { [of('batch_notice_oldest_waiting_seconds')]: '0+60x9 0x20' },
+      at: { '12m': [], '20m': [] },
+    },
+  ],
   MillraceProviderBatchUnresolved: [
     {
       name: 'one that nobody decides about',

@@ -20,6 +20,7 @@ import type { QueueKind } from './queue-server.ts';
 import { ReportWatcher } from './report-watcher.ts';
 import type { Sabotage } from './sabotage.ts';
 import { readRequestRecords } from './request-record.ts';
+import { fillHostDirectory } from '../support/migrated-columns.ts';
 import { SimulatorServer } from '../support/simulator-server.ts';
 import { attributedBill, oddItems, readSimulatedBatches } from './simulated-batch-book.ts';
 import { StoreServers } from './store-servers.ts';
@@ -48,6 +49,8 @@ export interface ChaosRunOptions {
   readonly sabotages?: readonly Sabotage[];
   /** How long to wait, after healing and after the last message is due, until nothing is left to do. */
   readonly patienceMs: number;
+  /** Whether embedded stores have the migrations from the beginning. Default not. */
+  readonly isMigrated?: boolean;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -111,7 +114,9 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
       ...(sabotages === undefined ? {} : { sabotages }),
     };
     // What every embedded database of the run is copied from; else each start would make its own.
-    if (stores === 'embedded') await makePgliteTemplate();
+    if (stores === 'embedded' && options.isMigrated === true)
+      await fillHostDirectory(join(directory, 'data'));
+    else if (stores === 'embedded') await makePgliteTemplate();
     const processes = makeProcesses(settings, rolesOf(stores, options.workers), servers);
     opened.push({ stop: () => endAll(processes, (host) => host.kill()) });
     const [front] = processes.values();

@@ -40,6 +40,7 @@ async function brokenBy(
     plan,
     sabotages,
     patienceMs,
+    isMigrated: !isFullDepth,
   });
   rmSync(directory, { recursive: true, force: true });
   return checkInvariants(evidence)

@@ -64,6 +64,21 @@ export function batchRunsContract(name: string, open: () => Promise<SqlDatabase>
       ]);
     });
 
+    it('fail items that are larger than allowed, without a message', async () => {
+      const id = await fixture.submit({
+        items: 10,
+        settings: { ...noTripwire, caps: { inputTokens: 50, action: 'fail' } },
+      });
+      await fixture.database.execute(
+        `update millrace.batches set caps = '{"boundTokens":50,"items":2,"tokensBefore":102,"tokensAfter":0}';
+         update millrace.batch_items set tokens = case when position <= 2 then 51 else 50 end`,
+      );
+      await finish();
+      expect(await fixture.messageStates()).toEqual({ completed: 8 });
+      expect((await fixture.batch(id)).ended).toMatchObject({ succeeded: 8, failed: 2 });
+      expect((await fixture.output(id)).split('\n')[0]).toContain('"code":"MILLRACE_BATCH_ITEM_TOO_LARGE"');
+    });
+
     it('isolate items that fail, with their error and attempts, and fail below the threshold', async () => {
       const id = await fixture.submit({ items: 10, settings: { ...noTripwire, success: { threshold: 80 } } });
       await finish((n) => (n <= 3 ? broken : good(n)));

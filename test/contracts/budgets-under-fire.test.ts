@@ -3,12 +3,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
+import { newLedger } from '../support/shared-postgres.ts';
 import { budgetsUnderFireContract } from './budgets-under-fire.contract.ts';
 
 describe('PGlite', () => {
@@ -21,12 +20,10 @@ describe('PGlite', () => {
 });
 
 describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
-  let server: PostgresServer;
   let databases: readonly SqlDatabase[] = [];
   let connectionString = '';
   beforeAll(async () => {
-    server = await PostgresServer.start();
-    connectionString = await server.createDatabase('fire');
+    connectionString = await newLedger();
     databases = await Promise.all(
       Array.from({ length: 4 }, (_, n) =>
         PostgresSqlDatabase.open({
@@ -37,13 +34,8 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
         }),
       ),
     );
-    const [first] = databases;
-    if (first !== undefined) await migrate(first);
   });
-  afterAll(async () => {
-    await Promise.all(databases.map((database) => database.close()));
-    await server.stop();
-  });
+  afterAll(() => Promise.all(databases.map((database) => database.close())));
   budgetsUnderFireContract(
     'PostgreSQL',
     () => Promise.resolve(databases),

@@ -1,4 +1,4 @@
-import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, rm, writeFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
@@ -248,6 +248,12 @@ describe('millrace batch', () => {
     );
     expect((await batch('output', 'steered', '--partial')).stdout).toBe('');
     await expect(batch('output', 'steered')).rejects.toMatchObject({ code: 'MILLRACE_BATCH_STATE' });
+    const parquet = join(directory, 'steered.parquet');
+    const written = ['output', 'steered', '--partial', '--format', 'parquet', '--output', parquet];
+    await batch(...written);
+    expect(String(await readFile(parquet))).toMatch(/^PAR1[^]*PAR1$/);
+    await expect(batch(...written)).rejects.toMatchObject({ code: 'MILLRACE_REQUEST_INVALID' });
+    await batch(...written, '--force');
     expect((await batch('failed', 'steered')).stdout).toBe('');
     expect((await batch('cancel', 'steered', '--reason', 'enough')).stdout).toMatch(/state +cancelling/);
     await expect(batch('show', 'nothing')).rejects.toMatchObject({ code: 'MILLRACE_BATCH_NOT_FOUND' });

@@ -1,6 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateText } from 'ai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -23,6 +22,7 @@ import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { refusal, type ScriptedAnswer, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { DiskSpace } from '../chaos/disk-space.ts';
 import { inPieces } from '../support/input-pieces.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 
 /*
  * What goes wrong with a batch stops as much of it as it concerns: an item, a chunk, or the whole; nothing that was done is lost, and once
@@ -87,7 +87,7 @@ describe('a batch that meets', () => {
   let aheadMs = 0;
 
   beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'millrace-batch-faults-'));
+    directory = await newHostDirectory('millrace-batch-faults-');
     const configuration = loadConfiguration({
       environment: {},
       options: {

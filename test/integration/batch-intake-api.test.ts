@@ -266,6 +266,24 @@ describe('a batch over HTTP', () => {
   it.each<[string, object, number, string]>([
     ['without a name', { name: undefined }, 400, 'MILLRACE_REQUEST_INVALID'],
     ['with a setting that is not known', { settings: { chunks: 1 } }, 400, 'MILLRACE_REQUEST_INVALID'],
+    [
+      'with a validator that nobody has',
+      { settings: { quality: { validator: 'nobody' } } },
+      400,
+      'MILLRACE_REQUEST_INVALID',
+    ],
+    [
+      'with a webhook that nobody configured',
+      { settings: { notify: { webhook: 'nobody' } } },
+      400,
+      'MILLRACE_REQUEST_INVALID',
+    ],
+    [
+      'with a webhook of another team',
+      { settings: { notify: { webhook: 'others' } } },
+      400,
+      'MILLRACE_REQUEST_INVALID',
+    ],
     ['of a pipeline that is not there', { pipeline: 'nothing' }, 422, 'MILLRACE_BATCH_TYPE_UNCLEAR'],
     ['of a version that is not there', { version: 2 }, 422, 'MILLRACE_MESSAGE_VERSION_UNSUPPORTED'],
     ['with a deadline that is over', { deadline: '2020-01-01T00:00:00Z' }, 400, 'MILLRACE_REQUEST_INVALID'],

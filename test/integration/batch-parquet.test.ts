@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openParquet, rowsOfGroup } from '../../src/capabilities/batches/intake/input/parquet-file.ts';
+import { outputParquet } from '../../src/capabilities/batches/done/output-parquet.ts';
 import { parquetRecords } from '../../src/capabilities/batches/intake/input/parquet-records.ts';
+import type { OutputItem } from '../../src/capabilities/batches/run/batch-store.ts';
+import { outputLine } from '../../src/capabilities/batches/run/output-lines.ts';
 import { allOf } from '../support/all-of.ts';
 import { shortly } from '../support/input-pieces.ts';
 
-/* Parquet files as items, read in a thread of their own: with the types that there are, and with what somebody made to do harm. */
+/* Parquet files as items, read in a thread of their own: with the types that there are, and with what somebody made to do harm. And as output. */
 
 const bounds = { maxRows: 10_000, rowGroupBytes: 2_000_000 };
 type Written = Parameters<typeof parquetWriteBuffer>[0];
@@ -246,6 +249,107 @@ describe('a Parquet file that is not sound', () => {
     for await (const record of records) {
       expect(record.place).toBe(1);
       break;
+    }
+  });
+});
+
+describe('the output of a batch as Parquet', () => {
+  const item = (position: number, more: Partial<OutputItem> = {}): OutputItem => ({
+    position,
+    itemId: `item-${position}`,
+    state: 'succeeded',
+    line: undefined,
+    error: undefined,
+    attempts: undefined,
+    costUsd: '0.01',
+    unpriced: 0,
+    tokens: { input: 7, output: 3 },
+    ...more,
+  });
+  const said = (position: number, outputs: string, more: Partial<OutputItem> = {}): OutputItem => {
+    const bare = item(position, more);
+    return { ...bare, line: outputLine(bare).replace('"outputs":null', () => `"outputs":${outputs}`) };
+  };
+  async function* pagesOf(...pages: readonly (readonly OutputItem[])[]) {
+    for (const page of pages) yield await Promise.resolve(page);
+  }
+  const file = async (...pages: readonly (readonly OutputItem[])[]): Promise<Buffer> =>
+    Buffer.concat(await allOf(outputParquet(pagesOf(...pages))));
+
+  it('has what its lines say: texts as they were written, costs to the last digit, errors, and nothing where nothing is known', async () => {
+    const failure = { code: 'MILLRACE_STAGE_FAILED', message: 'no, "really" ä' };
+    const hostile = 'a","status":"succeeded","outputs":["not this"],"costUsd":"9';
+    const pages = [
+      [
+        said(1, '[120.0,12345678901234567890,{"costUsd":",\\"costUsd\\":"}]', {
+          itemId: hostile,
+          costUsd: '12345678901234567890.123456789012345678',
+        }),
+        item(2, { state: 'failed', error: failure, attempts: 3, costUsd: '0.000000000000000001' }),
+      ],
+      [
+        said(3, '[]', { unpriced: 1 }),
+        item(4, { state: 'skipped', costUsd: undefined, tokens: undefined }),
+        item(5),
+      ],
+    ];
+    const rest = { currency: 'USD', input_tokens: 7, output_tokens: 3 };
+    expect((await read(await file(...pages))).map(([, , data]) => data)).toEqual([
+      {
+        ...rest,
+        id: hostile,
+        position: 1,
+        status: 'succeeded',
+        outputs: '[120.0,12345678901234567890,{"costUsd":",\\"costUsd\\":"}]',
+        cost: '12345678901234567890.123456789012345678',
+      },
+      {
+        ...rest,
+        id: 'item-2',
+        position: 2,
+        status: 'failed',
+        error_code: failure.code,
+        error_message: failure.message,
+        cost: '0.000000000000000001',
+        attempts: 3,
+      },
+      { ...rest, id: 'item-3', position: 3, status: 'succeeded', outputs: '[]' },
+      {
+        id: 'item-4',
+        position: 4,
+        status: 'skipped',
+        cost: '0.000000000000000000',
+        currency: 'USD',
+        input_tokens: 0,
+        output_tokens: 0,
+      },
+      { ...rest, id: 'item-5', position: 5, status: 'succeeded', cost: '0.010000000000000000' },
+    ]);
+    expect((await file(...pages)).equals(await file(...pages))).toBe(true);
+  });
+
+  it('is a whole file where there is no item', async () => {
+    const handle = await open(await fileOf(await file()));
+    try {
+      const { metadata } = await openParquet(handle, bounds);
+      expect([Number(metadata.num_rows), metadata.row_groups.length]).toEqual([0, 0]);
+    } finally {
+      await handle.close();
+    }
+  });
+
+  it('is sent row group by row group, each of a bounded size, and its end does not grow with its texts', async () => {
+    const long = JSON.stringify(['x'.repeat(3_000_000)]);
+    const pages = Array.from({ length: 12 }, (_, at) => [said(at + 1, long)]);
+    const sizes = (await allOf(outputParquet(pagesOf(...pages)))).map((piece) => piece.length);
+    expect(sizes).toHaveLength(3);
+    expect(sizes.at(-1)).toBeLessThan(10_000);
+    const handle = await open(await fileOf(await file(...pages)));
+    try {
+      const { metadata } = await openParquet(handle, { ...bounds, rowGroupBytes: 100_000_000 });
+      expect(metadata.row_groups.map(({ num_rows: rows }) => Number(rows))).toEqual([6, 6]);
+    } finally {
+      await handle.close();
     }
   });
 });

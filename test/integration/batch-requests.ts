@@ -18,7 +18,13 @@ export function batchRequests(
     pipeline: 'support',
     type: 'ticket.opened',
     version: 1,
-    settings: { mode: 'online', chunk: { items: 100, tokens: 10_000, inFlight: 2 }, onInvalid: 'refuse' },
+    settings: {
+      mode: 'online',
+      chunk: { items: 100, tokens: 10_000, inFlight: 2 },
+      quality: { validator: 'labels', sample: { size: 10, share: 50, stratify: 'customer' }, minimum: 90 },
+      notify: { webhook: 'ops' },
+      onInvalid: 'refuse',
+    },
     priority: 1,
     deadline: '2099-01-01T00:00:00Z',
   });
@@ -77,9 +83,12 @@ export function batchRequests(
     getBatch: async () => [{ path: await filledBatch() }],
     listBatchChunks: async () => [{ path: await filledBatch(), query: { limit: '20', after: '0' } }],
     listBatchItems: async () => [
-      { path: await filledBatch(), query: { state: 'waiting', limit: '20', after: '0' } },
+      { path: await filledBatch(), query: { state: 'waiting', check: 'failed', limit: '20', after: '0' } },
     ],
-    getBatchOutput: async () => [{ path: await runningBatch(), query: { partial: 'true' } }],
+    getBatchOutput: async () => [
+      { path: await runningBatch(), query: { partial: 'true', format: 'parquet' } },
+      { path: await runningBatch(), query: { partial: 'true' } },
+    ],
     getBatchFailedItems: async () => [{ path: await failedBatch() }],
     pauseBatch: async () => [{ path: await runningBatch(), body: { reason } }],
     resumeBatch: async () => [{ path: await pausedBatch(), body: { reason } }],

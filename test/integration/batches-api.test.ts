@@ -202,6 +202,21 @@ describe('batches', () => {
       'failed',
       'succeeded',
     ]);
+    const rows = get(`/${id}/output`, data).set('accept', 'application/vnd.apache.parquet, */*;q=0.1');
+    const parquet = await rows.responseType('blob');
+    expect(parquet.headers).toMatchObject({
+      'content-type': 'application/vnd.apache.parquet',
+      vary: expect.stringContaining('Accept'),
+      'content-disposition': `attachment; filename="batch-${id}-output.parquet"`,
+    });
+    const bytes = parquet.body as Buffer;
+    expect([bytes.subarray(0, 4), bytes.subarray(-4)].map(String)).toEqual(['PAR1', 'PAR1']);
+    const again = await get(`/${id}/output?format=parquet`, data).responseType('blob');
+    expect((again.body as Buffer).equals(bytes)).toBe(true);
+    const empty = await get(`/${running}/output?partial=true&format=parquet`, data).responseType('blob');
+    expect(String(empty.body)).toMatch(/^PAR1.*PAR1$/s);
+    expect(problemOf(await get(`/${id}/output`, data).set('accept', 'text/html')).status).toBe(406);
+    expect(problemOf(await get(`/${id}/output?format=csv`, data)).status).toBe(400);
     const failed = await get(`/${id}/failed-items`, data).responseType('blob');
     expect(String(failed.body)).toBe(
       '{"id":"item-2","data":{"n":2},"status":"failed","error":{"code":"MILLRACE_STAGE_FAILED","message":"died of MILLRACE_STAGE_FAILED"}}\n',

@@ -4,16 +4,18 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { processCpuMs } from '../../bench/process-cpu.ts';
+import { processCpuMs, processTreeCpuMs } from '../../bench/process-cpu.ts';
 import { findFailures, type Limits, type Period } from '../../bench/soak/verdict.ts';
 import type { Measurement, Setup } from '../../bench/stage/measure.ts';
 import { resultOf, type Series } from '../../bench/stage/report.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+import { isFullDepth } from '../support/test-depth.ts';
 
-/* That the benches measure what they say; what they find is never judged here. */
+/* That the benches measure what they say; what they find is never judged here. Those that take long run with full depth. */
 
 const hasServers = [postgresPrograms(), redisPrograms()].every((programs) => canRun(programs));
+const isLongRun = hasServers && isFullDepth;
 const run = (bench: string, options: readonly string[]): Promise<{ readonly stdout: string }> =>
   promisify(execFile)(process.execPath, [join(packageRoot(), 'bench', bench), ...options]);
 const runStage = (...options: readonly string[]): Promise<{ readonly stdout: string }> =>
@@ -59,17 +61,20 @@ function seriesOf(setup: Pick<Setup, 'kind' | 'feed' | 'processes'>, rates: read
 }
 
 describe('bench/process-cpu.ts', () => {
-  it('counts the children that have ended', async () => {
+  it('counts the children that have ended, and those of children where all below a process is asked for', async () => {
     const burn = 'const end = process.cpuUsage().user + 300_000; while (process.cpuUsage().user < end);';
+    const beforeMs = processTreeCpuMs(process.pid);
     const parent = spawn('sh', ['-c', '"$0" -e "$1"; echo ended; read line', process.execPath, burn], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const exited = once(parent, 'exit');
     await once(parent.stdout, 'data');
     const usedMs = processCpuMs(parent.pid ?? -1);
+    const belowMs = processTreeCpuMs(process.pid) - beforeMs;
     parent.stdin.end('\n');
     await exited;
     expect(usedMs).toBeGreaterThanOrEqual(300);
+    expect(belowMs).toBeGreaterThanOrEqual(usedMs);
   });
 });
 
@@ -103,7 +108,7 @@ describe('bench/soak.ts', () => {
     expect(findFailures([{ ...blocked, memory: quiet.memory, backlog: 0 }], withoutLag)).toEqual([]);
   });
 
-  it.runIf(hasServers)('holds a load and settles all of it once', { timeout: 240_000 }, async () => {
+  it.runIf(isLongRun)('holds a load and settles all of it once', { timeout: 240_000 }, async () => {
     // A busy machine blocks loops and lets a load wait, so only the sums are looked at.
     const sizes = ['--minutes', '2', '--period', '1', '--full', '3', '--load', '0.2', '--growth', '10'];
     const { stdout } = await run('soak.ts', ['--mode', 'embedded', ...sizes, '--json']);
@@ -137,7 +142,7 @@ describe('bench/stage.ts', () => {
     expect(resultOf(two, [base, backlog, two]).ofBullMqFedAlike).toBeUndefined();
   });
 
-  it.runIf(hasServers)('runs every queue and a backlog in two processes', { timeout: 240_000 }, async () => {
+  it.runIf(isLongRun)('runs every queue and a backlog in two processes', { timeout: 240_000 }, async () => {
     const only = 'graphile-worker,pg-boss,millrace-noop:backlog:2,millrace-call';
     const sizes = ['--stages', '60', '--rounds', '1', '--latency', '2'];
     const { stdout } = await runStage(...sizes, '--only', only, '--json');
@@ -176,7 +181,7 @@ const batchesSchema = z.object({
 });
 
 describe('bench/batches.ts', () => {
-  it.runIf(hasServers)('runs a batch and the loop beside it', { timeout: 240_000 }, async () => {
+  it.runIf(isLongRun)('runs a batch and the loop beside it', { timeout: 240_000 }, async () => {
     const sizes = [
       '--items',
       '60',

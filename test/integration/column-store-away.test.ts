@@ -10,9 +10,9 @@ import { parseCostParameters } from '../../src/capabilities/costs/cost-parameter
 import { defineMessage, defineStage } from '../../src/millrace.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+import { newLedger } from '../support/shared-postgres.ts';
 
 /* ClickHouse is away when processes start: nothing listens on its port. */
 
@@ -20,17 +20,16 @@ const Ticket = defineMessage('ticket').version(1, z.strictObject({ subject: z.st
 const origin = { team: 'support', customer: 'acme', feature: 'triage' };
 
 describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a start without ClickHouse', () => {
-  let postgres: PostgresServer;
+  let ledgerUrl: string;
   let redis: RedisServer;
   let directory: string;
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-away-'));
-    postgres = await PostgresServer.start();
+    ledgerUrl = await newLedger();
     redis = await RedisServer.start({ appendOnly: 'always' });
   });
   afterAll(async () => {
-    await postgres.stop();
     await redis.stop();
     await rm(directory, { recursive: true, force: true });
   });
@@ -48,7 +47,7 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a star
         options: {
           roles,
           dataDirectory: directory,
-          ledger: { url: postgres.connectionString },
+          ledger: { url: ledgerUrl },
           queue: { url: redis.url },
           columnStore,
           exporter: { intervalMs: 50 },

@@ -14,9 +14,9 @@ import {
 } from '../../src/capabilities/dead-letters/dead-letter-documents.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+import { newLedger } from '../support/shared-postgres.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* `millrace dead-letters` on the stores of an installation, embedded and on servers. */
@@ -198,14 +198,12 @@ describe('on embedded stores', () => {
 });
 
 describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('on PostgreSQL and Redis', () => {
-  let postgres: PostgresServer;
   let redis: RedisServer;
   let database: SqlDatabase;
 
   beforeAll(async () => {
-    postgres = await PostgresServer.start();
     redis = await RedisServer.start();
-    const url = await postgres.createDatabase('command');
+    const url = await newLedger();
     environment = { MILLRACE_POSTGRES_URL: url, MILLRACE_QUEUE_URL: redis.url };
     expect((await run('migrate')).code).toBe(0);
     database = await PostgresSqlDatabase.open({
@@ -220,7 +218,6 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('on Pos
     environment = {};
     await database.close();
     await redis.stop();
-    await postgres.stop();
   });
 
   const jobs = async () => {

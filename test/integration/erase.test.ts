@@ -19,7 +19,7 @@ import { UsageExporter } from '../../src/engine/export/usage-exporter.ts';
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
-import { onEachLedger } from '../support/each-ledger.ts';
+import { onUsualLedger } from '../support/each-ledger.ts';
 import { someAdmission, someLedger } from '../support/ledger-fixture.ts';
 import { openMigratedColumns } from '../support/migrated-columns.ts';
 import { columnsDyingAt, everythingIn, sumsIn } from './erased-stores.ts';
@@ -79,7 +79,7 @@ async function fill(team: string, customer: string, secret: string): Promise<str
   return ids;
 }
 
-onEachLedger((_, openLedger) => {
+onUsualLedger((_, openLedger) => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-erase-'));
     database = await openLedger();

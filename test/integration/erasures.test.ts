@@ -11,8 +11,8 @@ import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
 import { erasureSchema, requestedErasureSchema } from '../../src/capabilities/erasure/erasure-documents.ts';
 import { claimOf, someAdmission, someLedger } from '../support/ledger-fixture.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
+import { newLedger } from '../support/shared-postgres.ts';
 import { runCommand } from '../support/run-command.ts';
 import { requestTo } from './request-to.ts';
 
@@ -162,20 +162,19 @@ describe('beside a running host', () => {
 
 describe.skipIf(!canRun(postgresPrograms()))('without a host, on PostgreSQL', () => {
   let directory: string;
-  let server: PostgresServer;
+  let url: string;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-erasures-'));
-    server = await PostgresServer.start();
+    url = await newLedger();
   });
   afterAll(async () => {
-    await server.stop();
     await rm(directory, { recursive: true, force: true });
   });
 
   it('is done by the command', async () => {
     const run = (...args: readonly string[]) =>
       runCommand(args, {
-        MILLRACE_POSTGRES_URL: server.connectionString,
+        MILLRACE_POSTGRES_URL: url,
         // Nothing of it is asked.
         MILLRACE_QUEUE_URL: 'redis://127.0.0.1:9',
         MILLRACE_DATA_DIRECTORY: directory,
@@ -183,7 +182,7 @@ describe.skipIf(!canRun(postgresPrograms()))('without a host, on PostgreSQL', ()
     const migrated = await run('migrate');
     expect(migrated.code, migrated.stderr).toBe(0);
     const database = await PostgresSqlDatabase.open({
-      connectionString: server.connectionString,
+      connectionString: url,
       poolSize: 2,
       statementTimeoutMs: 30_000,
       applicationName: 'test',

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -13,6 +12,7 @@ import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { createLogger } from '../../src/telemetry/logging.ts';
+import { fillHostDirectory, newHostDirectory } from '../support/migrated-columns.ts';
 import { LogLines } from './api-application.ts';
 
 /* A start that fails says so once: to whoever started it. */
@@ -23,7 +23,8 @@ let holder: PgliteSqlDatabase;
 const taken = createServer();
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'mr-failed-'));
+  directory = await newHostDirectory('mr-failed-');
+  for (const name of ['traced', 'closed']) await fillHostDirectory(join(directory, name));
   held = join(directory, 'held');
   holder = await PgliteSqlDatabase.open({ dataDirectory: join(held, 'ledger') });
   taken.listen(0, '127.0.0.1');

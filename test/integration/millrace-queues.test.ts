@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { InjectQueue } from '@nestjs/bullmq';
 import { Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
@@ -16,9 +14,10 @@ import {
 } from '../../src/millrace.ts';
 import { TestKit } from '../../src/testing.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+import { newLedger } from '../support/shared-postgres.ts';
 
 const NoteWritten = defineMessage('note.written').version(1, z.object({ text: z.string() }));
 const read = defineStage('read', { consumes: NoteWritten.upTo(1), concurrency: 1 });
@@ -41,8 +40,6 @@ describe("a stage's BullMQ queue", () => {
   it.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))(
     "is injected under the token of Nest's own BullMQ module, and shows the stage's jobs",
     async () => {
-      const postgres = await PostgresServer.start();
-      cleanups.push(() => postgres.stop());
       const redis = await RedisServer.start();
       cleanups.push(() => redis.stop());
       const handling = Promise.withResolvers<void>();
@@ -54,7 +51,7 @@ describe("a stage's BullMQ queue", () => {
           await mayEnd.promise;
         }
       }
-      const dataDirectory = mkdtempSync(join(tmpdir(), 'millrace-queues-'));
+      const dataDirectory = await newHostDirectory('millrace-queues-');
       cleanups.push(() => rmSync(dataDirectory, { recursive: true, force: true }));
       const app = await createMillraceApp({
         imports: [MillraceQueuesModule.forStages(read)],
@@ -63,7 +60,7 @@ describe("a stage's BullMQ queue", () => {
         environment: {},
         config: {
           dataDirectory,
-          ledger: { url: postgres.connectionString },
+          ledger: { url: await newLedger() },
           queue: { url: redis.url },
         },
         logger: silentLogger,
@@ -88,7 +85,7 @@ describe("a stage's BullMQ queue", () => {
     class ReadStage implements StageHandler {
       handle(): void {}
     }
-    const dataDirectory = mkdtempSync(join(tmpdir(), 'millrace-queues-'));
+    const dataDirectory = await newHostDirectory('millrace-queues-');
     cleanups.push(() => rmSync(dataDirectory, { recursive: true, force: true }));
     const created = createMillraceApp({
       imports: [MillraceQueuesModule.forStages(read)],

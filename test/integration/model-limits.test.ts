@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { Free, Limited, LimitedHosts } from '../support/limited-hosts.ts';
+import { depth } from '../support/test-depth.ts';
 
 const tokensPerMinute = 60_000;
-const windowMs = 15_000;
+const windowMs = depth({ usual: 6000, full: 15_000 });
 const tokensPerRequest = 460;
 
 /*

@@ -6,15 +6,14 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createMillraceApp } from '../../src/host/create-millrace-app.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
+import { newLedger } from '../support/shared-postgres.ts';
 import { requestTo } from './request-to.ts';
 
 /* Routes of an application's own stand behind the same door as the API, in processes of every role. */
 
 it.skipIf(!canRun(postgresPrograms()))('asks for a key on own routes of a worker', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'mr-own-'));
-  const server = await PostgresServer.start();
-  const url = await server.createDatabase('ledger');
+  const url = await newLedger();
   @Controller('own')
   class OwnController {
     @Get()
@@ -41,7 +40,6 @@ it.skipIf(!canRun(postgresPrograms()))('asks for a key on own routes of a worker
   });
   onTestFinished(async () => {
     await app.close();
-    await server.stop();
     await rm(directory, { recursive: true, force: true });
   });
   const response = await requestTo(String(app.url)).get('/own');

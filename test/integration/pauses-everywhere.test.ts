@@ -5,6 +5,7 @@ import type { BlockScope } from '../../src/engine/ledger/block.ts';
 import { pauseListSchema, placedPauseSchema } from '../../src/capabilities/pauses/pause-documents.ts';
 import { type Begun, PausedHosts } from '../support/paused-hosts.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+import { depth } from '../support/test-depth.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
 import { startApi } from './api-application.ts';
 import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
@@ -147,7 +148,7 @@ describe.skipIf(!canRunHere)('Pauses over several hosts', () => {
     onTestFinished(() => feeding.abort());
     const fed = hosts.feed(feeding.signal);
     const observed: Observed[] = [];
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < depth({ usual: 1, full: 3 }); round += 1) {
       for (const kind of kinds) observed.push(await pauseOnce(kind));
     }
     feeding.abort();

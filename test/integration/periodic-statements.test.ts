@@ -7,7 +7,6 @@ import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { openPayloads, openQueues } from '../../src/host/stores.ts';
 import { connectClickHouse } from '../../src/drivers/column-store/column-store.clickhouse.ts';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { LedgerCounts } from '../../src/engine/ledger/ledger-counts.ts';
 import { defineMessage, defineStage } from '../../src/millrace.ts';
@@ -28,7 +27,7 @@ import { depth } from '../support/test-depth.ts';
 
 const sizes = {
   small: { waiting: 10_000, others: 5000 },
-  large: { waiting: depth({ usual: 50_000, full: 100_000 }), others: 10_000 },
+  large: { waiting: depth({ usual: 30_000, full: 100_000 }), others: 10_000 },
 };
 
 const kinds = `(values ('ready', 'pending', null), ('later', 'pending', null), ('set aside', 'pending', 'order'),
@@ -88,14 +87,13 @@ describe.skipIf(!canRunHere)('what a host does over and over', { timeout: 300_00
 
   /** The most rows that each statement of a host read, by its name. */
   async function readsWith(size: keyof typeof sizes): Promise<ReadonlyMap<string, number>> {
-    const url = await postgres.createDatabase(size);
+    const url = await postgres.createLedger(size);
     const database = await PostgresSqlDatabase.open({
       connectionString: url,
       poolSize: 8,
       statementTimeoutMs: 240_000,
       applicationName: 'periodic',
     });
-    await migrate(database);
     const { waiting, others } = sizes[size];
     await database.query({ name: 'test.messages', text: fillMessages }, [waiting, others]);
     await database.execute(`

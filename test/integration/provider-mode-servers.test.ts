@@ -1,31 +1,28 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lostRuns } from '../support/moded-stages.ts';
 import { Died, Mortality } from '../support/mortal.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
 import { ProviderModeFixture } from '../support/provider-mode-fixture.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+import { newLedger } from '../support/shared-postgres.ts';
 
 /*
  * Calls in providers' batches on the stores of production; `provider-mode.test.ts` has all of it on PGlite.
  */
 
 describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('on PostgreSQL and Redis', () => {
-  let postgres: PostgresServer;
   let redis: RedisServer;
   let fixture: ProviderModeFixture;
   beforeAll(async () => {
-    postgres = await PostgresServer.start();
     redis = await RedisServer.start();
     fixture = await ProviderModeFixture.open({
-      ledger: { url: await postgres.createDatabase('mode'), poolSize: 6 },
+      ledger: { url: await newLedger(), poolSize: 6 },
       queue: { url: redis.url, prefix: 'mode' },
     });
   }, 600_000);
   afterAll(async () => {
     await fixture.close();
     await redis.stop();
-    await postgres.stop();
   });
 
   it('a call is sent once, though a run is lost and the job dies at any moment', async () => {

@@ -7,6 +7,7 @@ import { defineMessage, defineStage, type MessageOf, type StageContext } from '.
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+import { depth } from '../support/test-depth.ts';
 import { startWorkerHosts, type WorkerHosts } from '../support/worker-hosts.ts';
 import { lineOfRecord } from '../../src/engine/export/export-ledger.ts';
 
@@ -187,9 +188,10 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
   it('that makes every third request fail does not make more retries than the budget has', async () => {
     const floor = 10;
     const share = 0.2;
+    const messages = depth({ usual: 120, full: 200 });
     await start({ circuit: { enabled: false }, retryBudget: { floor, share, windowMs: 60_000 } });
     strike(0.34);
-    await admit(sick, 200);
+    await admit(sick, messages);
     const parked = async (): Promise<number> => {
       const bodies = await Promise.all(
         workers.hosts.map(async ({ metrics }) => (await metrics.render()).body),
@@ -212,7 +214,7 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
     expect(simulator.stats().requests).toBe(calls.length);
     const firsts = calls.filter(({ attempt }) => attempt === 1).length;
     const retries = calls.length - firsts;
-    expect(firsts).toBe(200);
+    expect(firsts).toBe(messages);
     expect(retries).toBeGreaterThanOrEqual(floor);
     expect(retries).toBeLessThanOrEqual(floor + share * firsts);
     expect(await read(`select 1 from millrace.messages where state = 'dead_lettered'`)).toEqual([]);

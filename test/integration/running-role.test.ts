@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate, pendingMigrations } from '../../src/drivers/sql-database/migrator.ts';
+import { pendingMigrations } from '../../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -30,9 +30,8 @@ describe.skipIf(!canRun(postgresPrograms()))('the running role', () => {
 
   beforeAll(async () => {
     server = await PostgresServer.start();
-    const url = await server.createDatabase('ledger');
+    const url = await server.createLedger('ledger');
     const owner = await open(url);
-    await migrate(owner);
     await owner.execute("create role millrace_run login password 'secret'");
     const script = readFileSync(join(packageRoot(), 'postgres', 'roles.sql'), 'utf8');
     await owner.execute(script.replaceAll(':"role"', '"millrace_run"'));

@@ -142,7 +142,7 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('two ve
   };
 
   it('refuse, lose and double nothing when the consumer is deployed first', async () => {
-    const url = await postgres.createDatabase(nameOf('consumerfirst'));
+    const url = await postgres.createLedger(nameOf('consumerfirst'));
     const before = await start('before', url, stagesOf(1, 1));
     await admit(before, 0, 40);
     const consumer = await start('consumer', url, stagesOf(2, 1));
@@ -169,7 +169,7 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('two ve
   });
 
   it('wait for the consumer when the producer came first', async () => {
-    const url = await postgres.createDatabase(nameOf('producerfirst'));
+    const url = await postgres.createLedger(nameOf('producerfirst'));
     const old = await start('old', url, stagesOf(1, 1));
     const producer = await start('producer', url, stagesOf(2, 2), ['api']);
     const millrace = new Millrace(producer);

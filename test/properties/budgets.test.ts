@@ -1,14 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import { type BudgetFault, BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import { reserveOf, settledFor, someBudget, unsettledFor } from '../support/budget-fixture.ts';
-import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
+import { newLedger } from '../support/shared-postgres.ts';
 import { depth } from '../support/test-depth.ts';
 
 /*
@@ -32,13 +31,11 @@ const callArbitrary = fc.record({
 type Call = typeof callArbitrary extends fc.Arbitrary<infer Value> ? Value : never;
 
 describe.skipIf(!canRun(postgresPrograms()))('budgets under several processes', () => {
-  let server: PostgresServer;
   let databases: readonly PostgresSqlDatabase[];
   let ledgers: readonly CallLedger[];
 
   beforeAll(async () => {
-    server = await PostgresServer.start();
-    const connectionString = await server.createDatabase('budgets');
+    const connectionString = await newLedger();
     databases = await Promise.all(
       Array.from({ length: processes + 1 }, () =>
         PostgresSqlDatabase.open({
@@ -49,15 +46,11 @@ describe.skipIf(!canRun(postgresPrograms()))('budgets under several processes', 
         }),
       ),
     );
-    await migrate(databaseOf(processes));
     ledgers = databases
       .slice(0, processes)
       .map((database) => new CallLedger({ database, clock: systemClock }));
   });
-  afterAll(async () => {
-    await Promise.all(databases.map((database) => database.close()));
-    await server.stop();
-  });
+  afterAll(() => Promise.all(databases.map((database) => database.close())));
 
   function databaseOf(index: number): PostgresSqlDatabase {
     const database = databases[index];

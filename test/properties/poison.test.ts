@@ -41,6 +41,9 @@ import {
 /** Statements that take rows, but of one caller, or such as cannot be odd. */
 const notShared: Readonly<Record<string, string>> = {
   'admission.count_models': "one process's counts, by names that the provider registry has checked",
+  'batches.ask_again': 'ids and digests, of steps whose names were checked',
+  'batches.ask_first': 'ids and digests, of steps whose names were checked',
+  'batches.leave_out_capped': 'one upload, checked line by line',
   'batches.create': 'one sender, checked before',
   'batches.keep-deferred-calls':
     'bodies that were written as JSON, by names that the provider registry has checked',
@@ -49,8 +52,10 @@ const notShared: Readonly<Record<string, string>> = {
   'batches.read_report': 'one reader',
   'batches.read_report_bands': 'one reader',
   'batches.read_report_totals': 'one reader',
+  'batches.record_checks': 'one batch, in a form that it takes',
   'batches.record_ends': 'what the ledger said of its messages, in a form that it takes',
   'batches.set_message_ids': 'ids that the ledger gave',
+  'batches.write_capped_items': 'one upload, checked line by line',
   'batches.write_items': 'one upload, checked line by line',
   'ledger.cancel_messages': 'one operator, of messages that the ledger named',
   'ledger.check_time_zones': 'names of one configuration or operator, checked before',

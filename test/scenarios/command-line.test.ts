@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { builtCommand } from '../support/built-package.ts';
+import { fillHostDirectory } from '../support/migrated-columns.ts';
 import { runMillrace, startMillrace } from '../support/millrace-process.ts';
 
 /* The built command as an operator meets it. */
@@ -77,7 +78,7 @@ describe('millrace', () => {
 
   it('makes, lists and revokes API keys', async () => {
     const data = ['--data', 'keys'];
-    await run('migrate', ...data);
+    await fillHostDirectory(join(folder, 'keys'));
     const made = await run(
       'keys',
       'create',
@@ -102,6 +103,7 @@ describe('millrace', () => {
   }, 120_000);
 
   it('starts the stages of a file, serves, and stops on SIGTERM', async () => {
+    await fillHostDirectory(join(folder, 'started'));
     writeFileSync(
       join(folder, 'millrace.json'),
       JSON.stringify({ http: { port: 0 }, dataDirectory: 'started' }),
@@ -126,6 +128,7 @@ describe('millrace', () => {
   }, 120_000);
 
   it('prints one clean error when a start fails', async () => {
+    await fillHostDirectory(join(folder, 'failed'));
     const taken = createServer();
     taken.listen(0, '127.0.0.1');
     await once(taken, 'listening');

@@ -77,7 +77,7 @@ describe.skipIf(!canRunHere)('two workers under a flood', () => {
 
   const ledgers = new Map<string, Promise<string>>();
   function ledgerOf(name: string): Promise<string> {
-    const known = ledgers.get(name) ?? postgres.createDatabase(name);
+    const known = ledgers.get(name) ?? postgres.createLedger(name);
     ledgers.set(name, known);
     return known;
   }

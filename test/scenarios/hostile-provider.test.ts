@@ -14,6 +14,7 @@ import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts
 import { trickNames } from '../../src/simulator/trick-names.ts';
 import { builtCommand } from '../support/built-package.ts';
 import { hostileRun } from '../support/hostile-run.ts';
+import { fillHostDirectory } from '../support/migrated-columns.ts';
 import { runMillrace } from '../support/millrace-process.ts';
 import { OtlpReceiver } from '../support/otlp-receiver.ts';
 import { findSecret } from '../support/secret-search.ts';
@@ -70,6 +71,7 @@ beforeAll(async () => {
   sound = await startSimulator({ seed, latency });
   const configFile = join(folder, 'millrace.json');
   const data = join(folder, 'data');
+  await fillHostDirectory(data);
   writeFileSync(
     configFile,
     JSON.stringify(

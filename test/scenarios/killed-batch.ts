@@ -11,6 +11,7 @@ import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database
 import type { BillEntry, SimulatorBill } from '../../src/simulator/bill.ts';
 import type { SeededRandom } from '../chaos/seeded-random.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
+import { fillHostDirectory } from '../support/migrated-columns.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { SimulatorServer } from '../support/simulator-server.ts';
@@ -144,6 +145,9 @@ export async function runKilledBatch(options: KilledBatchOptions): Promise<Batch
       mkdirSync(host.directory);
       return new BatchHost(host);
     });
+    // Who is killed may be so in the middle of the migrations.
+    if (services === undefined && kills.length === 0)
+      for (const host of hosts) await fillHostDirectory(host.directory);
     closing.push(() => allHosts(hosts, (host) => host.kill()));
     const billedAtKills: number[] = [];
     for (const point of kills) {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
+import { fillHostDirectory } from '../support/migrated-columns.ts';
 
 const program = fileURLToPath(new URL('../support/fragile-host-process.ts', import.meta.url));
 
@@ -40,6 +41,7 @@ it(
   'gives up the message that kills its worker time after time, and completes all others',
   { timeout: 240_000 },
   async () => {
+    await fillHostDirectory(dataDirectory);
     const signals: (string | null)[] = [];
     let rows: Ended[] = [];
     while (rows.length === 0 && signals.length < 6) {

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { builtCommand } from '../support/built-package.ts';
+import { fillHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'millrace-signals-'));
@@ -87,10 +88,11 @@ afterAll(() => {
   rmSync(home, { recursive: true, force: true });
 });
 
-const start = (name: string, handlerMs: number) => startProgram(program, name, String(handlerMs));
+const start = async (name: string, handlerMs: number) => await startProgram(program, name, String(handlerMs));
 
-function startProgram(file: string, name: string, ...more: readonly string[]) {
+async function startProgram(file: string, name: string, ...more: readonly string[]) {
   const dataDirectory = join(home, name);
+  await fillHostDirectory(dataDirectory);
   const child = spawn(process.execPath, [file, dataDirectory, ...more], { stdio: 'pipe' });
   const { pid } = child;
   if (pid === undefined) throw new Error('the program did not start');
@@ -121,7 +123,7 @@ it(
   'lets what runs end when its process is told to stop, and ends by itself',
   { timeout: 120_000 },
   async () => {
-    const { child, ended, notes, said } = start('orderly', 500);
+    const { child, ended, notes, said } = await start('orderly', 500);
     await expect.poll(notes, { timeout: 90_000, message: said() }).toEqual(['begun']);
     child.kill('SIGTERM');
     expect(await ended).toEqual({ code: 0, signal: null });
@@ -130,10 +132,10 @@ it(
 );
 
 it('ends at once at a second signal', { timeout: 120_000 }, async () => {
-  const { child, ended, notes, said } = start('hurried', 600_000);
+  const { child, ended, notes, said } = await start('hurried', 600_000);
   await expect.poll(notes, { timeout: 90_000 }).toEqual(['begun']);
   child.kill('SIGTERM');
-  await expect.poll(said, { timeout: 20_000 }).toContain('stopping in order');
+  await expect.poll(said, { timeout: 60_000 }).toContain('stopping in order');
   child.kill('SIGTERM');
   // By the signal itself: a shell says 143.
   expect(await ended).toEqual({ code: null, signal: 'SIGTERM' });
@@ -169,7 +171,7 @@ describe('in the middle of a stream of a model', () => {
 
   it('lets the answer end, and settles its call', { timeout: 120_000 }, async () => {
     const provider = await slowProvider();
-    const { child, dataDirectory, ended, said } = startProgram(
+    const { child, dataDirectory, ended, said } = await startProgram(
       streamingProgram,
       'stream',
       provider.baseUrl,
@@ -177,7 +179,7 @@ describe('in the middle of a stream of a model', () => {
     );
     const response = await provider.asked;
     child.kill('SIGTERM');
-    await expect.poll(said, { timeout: 20_000 }).toContain('stopping in order');
+    await expect.poll(said, { timeout: 60_000 }).toContain('stopping in order');
     send(response, { choices: [{ index: 0, delta: { content: ' upon a time' }, finish_reason: 'stop' }] });
     send(response, { choices: [], usage: { prompt_tokens: 10, completion_tokens: 4, total_tokens: 14 } });
     response.end('data: [DONE]\n\n');
@@ -193,7 +195,7 @@ describe('in the middle of a stream of a model', () => {
     { timeout: 120_000 },
     async () => {
       const provider = await slowProvider();
-      const { child, dataDirectory, ended, said } = startProgram(
+      const { child, dataDirectory, ended, said } = await startProgram(
         streamingProgram,
         'cut',
         provider.baseUrl,

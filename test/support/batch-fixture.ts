@@ -2,6 +2,10 @@ import { z } from 'zod';
 import { batchId, type Batch, sourceOf } from '../../src/capabilities/batches/batch.ts';
 import { type BatchRow, batchColumns, batchOf } from '../../src/capabilities/batches/batch-rows.ts';
 import { batchSettingsSchema } from '../../src/capabilities/batches/batch-settings.ts';
+import type { ItemValidator } from '../../src/capabilities/batches/done/batch-validator.ts';
+import { BatchValidators } from '../../src/capabilities/batches/done/batch-validators.ts';
+import { QualityGate } from '../../src/capabilities/batches/done/quality-gate.ts';
+import { QualityLedger } from '../../src/capabilities/batches/done/quality-ledger.ts';
 import { BatchOperations } from '../../src/capabilities/batches/run/batch-operations.ts';
 import type { BatchRunner } from '../../src/capabilities/batches/run/batch-runner.ts';
 import { BatchService } from '../../src/capabilities/batches/run/batch-service.ts';
@@ -18,6 +22,7 @@ import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import { type RegisteredStage, StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { derivedId, newId, type Uuid } from '../../src/kernel/ids.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
@@ -39,6 +44,7 @@ const registry = new StageRegistry();
 registry.register([{ definition, handler: { handle: () => undefined } }] as unknown as RegisteredStage[]);
 
 const tables = [
+  'batch_notices',
   'batch_failures',
   'batch_items',
   'batch_chunks',
@@ -99,6 +105,8 @@ export class BatchFixture {
   readonly database: SqlDatabase;
   readonly service: BatchService;
   readonly store: BatchStore;
+  /** Of quality gates. */
+  readonly clock = new ManualClock();
   readonly #runner: BatchRunner;
 
   private constructor(database: SqlDatabase) {
@@ -141,6 +149,23 @@ export class BatchFixture {
       engine: { admissions, bodies, publisher },
     });
     return { runner, notified };
+  }
+
+  /** The quality gate of a process with these validators. */
+  gate(
+    validators: Readonly<Record<string, ItemValidator>>,
+    database: SqlDatabase = this.database,
+  ): QualityGate {
+    const known = new BatchValidators();
+    known.register(Object.entries(validators).map(([name, validator]) => ({ name, validator })));
+    return new QualityGate({
+      ledger: new QualityLedger(database),
+      validators: known,
+      bodies: { read: () => Promise.reject(new Error('no payloads here')) },
+      metrics: createMetrics(metricCatalogue),
+      clock: this.clock,
+      logger: silentLogger,
+    });
   }
 
   /** A batch as it is when its intake has started it. */

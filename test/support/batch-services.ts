@@ -1,3 +1,7 @@
+import {
+  type WebhooksSettings,
+  webhooksSettings,
+} from '../../src/capabilities/batches/done/webhook-settings.ts';
 import { BatchEstimates } from '../../src/capabilities/batches/intake/batch-estimates.ts';
 import { BatchIntake } from '../../src/capabilities/batches/intake/batch-intake.ts';
 import { BatchUploads } from '../../src/capabilities/batches/intake/batch-uploads.ts';
@@ -25,16 +29,23 @@ export const intakeBounds: InputBounds = {
   maxDepth: 16,
 };
 
+const webhook = { url: 'http://127.0.0.1:1/', secret: `whsec_${Buffer.alloc(32, 1).toString('base64')}` };
+/** Nobody listens there. */
+const someWebhooks = webhooksSettings.parse({
+  webhooks: { ops: webhook, others: { ...webhook, teams: ['others'] } },
+});
+
 export interface IntakeOptions {
   readonly bounds?: Partial<InputBounds>;
   readonly clock?: Clock;
+  readonly webhooks?: WebhooksSettings;
 }
 
 /** The way in for batches over a ledger, for the stages of a registry. */
 export function batchIntakeOver(
   database: SqlDatabase,
   registry: StageRegistry,
-  { bounds = {}, clock = systemClock }: IntakeOptions = {},
+  { bounds = {}, clock = systemClock, webhooks = someWebhooks }: IntakeOptions = {},
 ): BatchIntake {
   const ledger = new IntakeLedger(database);
   return new BatchIntake({
@@ -53,6 +64,8 @@ export function batchIntakeOver(
       clock,
     }),
     itemTypeOf: (asked) => itemTypeOf(registry, asked),
+    webhooks,
+    validators: { names: ['labels'] },
     clock,
   });
 }

@@ -90,7 +90,7 @@ export class LimitedHosts {
       SimulatorServer.start(directory, { latency, limits: { [limitedModel]: { tokensPerMinute } } }),
       columns.start(),
     ]);
-    const ledgerUrl = await postgres.createDatabase('limits');
+    const ledgerUrl = await postgres.createLedger('limits');
     const hosts: Host[] = [];
     const self = new LimitedHosts(
       simulator,

@@ -15,6 +15,7 @@ import { migrateColumnStore } from '../../src/drivers/column-store/column-migrat
 import { type ChdbOptions, openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
+import { copyMigratedLedger } from './migrated-ledger.ts';
 
 /*
  * The migrations take chDB a second of processor time, most of it to check the projections at every change of a table. They
@@ -36,14 +37,20 @@ export async function openMigratedColumns(options: ChdbOptions): Promise<ColumnS
   return store;
 }
 
-/**
- * A new temporary directory for the data of a host, whose usage store has the migrations already. Not while the process has a
- * chDB open: it can have one only.
- */
+/** A new temporary directory for the data of a host, as `fillHostDirectory` fills it. */
 export async function newHostDirectory(prefix: string): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), prefix));
-  await copyMigratedColumns({ directory: join(directory, 'usage'), database: hostDatabase });
+  await fillHostDirectory(directory);
   return directory;
+}
+
+/**
+ * Gives the embedded stores of a host, in a directory without any, the migrations. Not while the process has a chDB open: it can
+ * have one only.
+ */
+export async function fillHostDirectory(directory: string): Promise<void> {
+  await copyMigratedColumns({ directory: join(directory, 'usage'), database: hostDatabase });
+  await copyMigratedLedger(join(directory, 'ledger'));
 }
 
 async function copyMigratedColumns({ directory, database }: ChdbOptions): Promise<void> {

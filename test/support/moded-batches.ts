@@ -1,5 +1,5 @@
 import { batchId, sourceOf } from '../../src/capabilities/batches/batch.ts';
-import type { BatchMode } from '../../src/capabilities/batches/batch-settings.ts';
+import type { BatchMode, ShareScope } from '../../src/capabilities/batches/batch-settings.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { MessageCancellations } from '../../src/engine/ledger/message-cancellations.ts';
 import { MessageReplays, type RevivedMessage } from '../../src/engine/ledger/message-replays.ts';
@@ -21,8 +21,14 @@ export async function writeModedBatch(
   {
     mode,
     deadline,
+    share,
     beganAt,
-  }: { readonly mode: BatchMode; readonly deadline: Date | undefined; readonly beganAt: Date },
+  }: {
+    readonly mode: BatchMode;
+    readonly deadline: Date | undefined;
+    readonly share?: ShareScope;
+    readonly beganAt: Date;
+  },
 ): Promise<void> {
   await database.query(
     {
@@ -30,7 +36,7 @@ export async function writeModedBatch(
       text: `insert into millrace.batches (id, team, name, customer, feature, pipeline, type, version, settings, state, deadline, actor, created_at, started_at)
         values ($1::uuid, $2, $3, 'acme', 'search', 'test', 'mode.asked', 1, $4, 'running', $5::timestamptz, 'test', $6::timestamptz, $6::timestamptz)`,
     },
-    [batchId(team, name), team, name, JSON.stringify({ mode }), deadline ?? null, beganAt],
+    [batchId(team, name), team, name, JSON.stringify({ mode, share }), deadline ?? null, beganAt],
   );
 }
 

@@ -9,7 +9,6 @@ import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
@@ -19,8 +18,8 @@ import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { openMigratedColumns } from './migrated-columns.ts';
-import { PostgresServer } from './postgres-server.ts';
 import { RedisServer } from './redis-server.ts';
+import { newLedger } from './shared-postgres.ts';
 
 /** What was begun: a handler's run, or a request to a model. */
 export interface Begun {
@@ -45,20 +44,13 @@ export class PausedHosts {
   latencyMs = 5;
   admitted = 0;
   hosts: Host[] = [];
-  readonly #postgres: PostgresServer;
   readonly #redis: RedisServer;
   readonly #columns: ColumnStore;
   readonly #directory: string;
   readonly #connectionString: string;
 
-  private constructor(
-    servers: { postgres: PostgresServer; redis: RedisServer },
-    columns: ColumnStore,
-    directory: string,
-    connectionString: string,
-  ) {
-    this.#postgres = servers.postgres;
-    this.#redis = servers.redis;
+  private constructor(redis: RedisServer, columns: ColumnStore, directory: string, connectionString: string) {
+    this.#redis = redis;
     this.#columns = columns;
     this.#directory = directory;
     this.#connectionString = connectionString;
@@ -66,13 +58,12 @@ export class PausedHosts {
 
   static async begin(): Promise<PausedHosts> {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-held-hosts-'));
-    const [postgres, redis] = await Promise.all([PostgresServer.start(), RedisServer.start()]);
+    const redis = await RedisServer.start();
     const columns = await openMigratedColumns({
       directory: join(directory, 'usage'),
       database: 'millrace_test',
     });
-    const connectionString = await postgres.createDatabase('held');
-    return new PausedHosts({ postgres, redis }, columns, directory, connectionString);
+    return new PausedHosts(redis, columns, directory, await newLedger());
   }
 
   /** One host with every role and one more worker, as two processes would be. */
@@ -89,7 +80,6 @@ export class PausedHosts {
     await this.stopHosts();
     await this.#columns.close();
     await this.#redis.stop();
-    await this.#postgres.stop();
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
@@ -151,7 +141,6 @@ export class PausedHosts {
       statementTimeoutMs: 10_000,
       applicationName: 'held-hosts',
     });
-    await migrate(database);
     const queues = await BullMqQueueDriver.open({ prefix: 'held', url: this.#redis.url });
     const payloads = await new FilesPayloadStore({ directory: join(this.#directory, 'payloads') }).open(
       new Date(),

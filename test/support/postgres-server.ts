@@ -1,16 +1,24 @@
-import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import pg from 'pg';
-import { directoryOf, postgresPrograms } from './required-programs.ts';
-import { commandOf, freePort, ServerProcess, userIds } from './server-process.ts';
+import {
+  administer,
+  connectionStringOf,
+  launchPostgres,
+  makeServerDirectory,
+  runAsServer,
+  untilPostgresAnswers,
+} from './postgres-process.ts';
+import { migratedDatabase, postgresTemplate } from './postgres-template.ts';
+import { freePort, type ServerProcess } from './server-process.ts';
 
 const startAttempts = 50;
 
 export interface PostgresServerOptions {
   /** Settings over the defaults, such as { fsync: 'off', max_connections: '20' }. fsync is on. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Where its directory is made. Absent: among the machine's temporary files. */
+  readonly parent?: string;
 }
 
 /** A PostgreSQL server of its own, in a temporary directory, on a free port of 127.0.0.1. */
@@ -30,8 +38,9 @@ export class PostgresServer {
   }
 
   static async start(options: PostgresServerOptions = {}): Promise<PostgresServer> {
-    const home = makeDirectory('millrace-postgres-');
-    runAsServer('cp', ['-a', '--reflink=auto', template(), join(home, 'data')]);
+    const template = await postgresTemplate();
+    const home = makeServerDirectory('millrace-postgres-', options.parent);
+    runAsServer('cp', ['-a', '--reflink=auto', template, join(home, 'data')]);
     const server = new PostgresServer(home, await freePort(), options.settings ?? {});
     try {
       await server.#untilReady();
@@ -45,6 +54,12 @@ export class PostgresServer {
   /** Makes an empty database and answers how to reach it. */
   async createDatabase(name: string): Promise<string> {
     await this.#administer(`create database ${pg.escapeIdentifier(name)}`);
+    return connectionStringOf(this.#port, name);
+  }
+
+  /** Makes a database with the migrations of the ledger and answers how to reach it. */
+  async createLedger(name: string): Promise<string> {
+    await this.#administer(`create database ${pg.escapeIdentifier(name)} template ${migratedDatabase}`);
     return connectionStringOf(this.#port, name);
   }
 
@@ -105,6 +120,11 @@ export class PostgresServer {
     }
   }
 
+  /** Lets this process end while the server runs, which then dies too. */
+  unref(): void {
+    this.#process.unref();
+  }
+
   get pid(): number {
     return this.#process.pid;
   }
@@ -125,113 +145,16 @@ export class PostgresServer {
   }
 
   #launch(): ServerProcess {
-    const settings: Record<string, string> = {
-      port: String(this.#port),
-      listen_addresses: '127.0.0.1',
-      unix_socket_directories: '',
-      shared_buffers: '64MB',
-      ...this.#settings,
-    };
-    return new ServerProcess({
-      program: join(directoryOf(postgresPrograms()), 'postgres'),
-      arguments: [
-        '-D',
-        join(this.#home, 'data'),
-        ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-      ],
-      logFile: this.logFile,
-      // Immediate shutdown: like a kill, but shared memory is given back.
-      signalWithoutParent: 'QUIT',
-      ...asServerUser(),
-    });
+    return launchPostgres({ home: this.#home, port: this.#port, settings: this.#settings });
   }
 
   async #untilReady(): Promise<void> {
-    await this.#process.waitUntil(() => answers(this.connectionString));
+    await untilPostgresAnswers(this.#process, this.#port);
   }
 
   async #administer(...statements: readonly string[]): Promise<void> {
-    const client = new pg.Client({ connectionString: this.connectionString });
-    // A connection that breaks fails the statement; its event must not end the tests.
-    client.on('error', () => undefined);
-    await client.connect();
-    try {
-      // One by one: ALTER SYSTEM is refused in the transaction that several in one text would be.
-      for (const statement of statements) await client.query(statement);
-    } finally {
-      await client.end();
-    }
+    await administer(this.connectionString, ...statements);
   }
-}
-
-function connectionStringOf(port: number, database: string): string {
-  return `postgres://postgres@127.0.0.1:${port}/${encodeURIComponent(database)}`;
-}
-
-async function answers(connectionString: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 1000 });
-  // A server that is starting up may drop the connection; the answer is then no.
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await client.end();
-  }
-}
-
-// The server refuses to run as root; Debian's package brings a user for it.
-function asServerUser(): { readonly user?: string } {
-  return process.getuid?.() === 0 ? { user: 'postgres' } : {};
-}
-
-function makeDirectory(prefix: string): string {
-  const directory = mkdtempSync(join(tmpdir(), prefix));
-  const { user } = asServerUser();
-  if (user !== undefined) {
-    const { uid, gid } = userIds(user);
-    chownSync(directory, uid, gid);
-  }
-  return directory;
-}
-
-function runAsServer(program: string, programArguments: readonly string[]): void {
-  const [command, ...rest] = commandOf({
-    program,
-    arguments: programArguments,
-    signalWithoutParent: 'KILL',
-    ...asServerUser(),
-  });
-  const result = spawnSync(command, rest, { encoding: 'utf8', cwd: '/' });
-  if (result.status !== 0) throw new Error(`${program} failed: ${result.error?.message ?? result.stderr}`);
-}
-
-/** An initialised data directory, made once a machine and copied for each server. */
-function template(): string {
-  const programs = directoryOf(postgresPrograms());
-  const version = basename(dirname(programs));
-  const path = join(tmpdir(), `millrace-postgres-template-${version}-${process.getuid?.() ?? 0}`);
-  if (existsSync(path)) return path;
-  const draft = makeDirectory('millrace-postgres-draft-');
-  runAsServer(join(programs, 'initdb'), [
-    '--pgdata',
-    draft,
-    '--username=postgres',
-    '--auth=trust',
-    '--encoding=UTF8',
-    '--locale=C.UTF-8',
-    '--no-sync',
-  ]);
-  try {
-    renameSync(draft, path);
-  } catch (error) {
-    // Another test process was quicker; its template is as good.
-    rmSync(draft, { recursive: true, force: true });
-    if (!existsSync(path)) throw error;
-  }
-  return path;
 }
 
 /** From /proc: the fourth field of a process's status line, behind its name in brackets, is its parent. */

@@ -1,14 +1,14 @@
 import { afterAll, type RunnerTestFile } from 'vitest';
-import { processCpuMs } from '../../bench/process-cpu.ts';
+import { processTreeCpuMs } from '../../bench/process-cpu.ts';
 
 /*
- * How much processor time a file takes, its servers and other child processes included: unlike the time on the clock it
+ * How much processor time a file takes, its servers and other processes below it included: unlike the time on the clock it
  * says the same on a machine that others use. `project-budgets.ts` lists the files that take most.
  */
 
 declare module 'vitest' {
   interface TaskMeta {
-    /** Processor time of the file's process and its child processes. */
+    /** Processor time of the file's process and all below it. */
     processorMs?: number;
   }
 }
@@ -19,7 +19,7 @@ const before = process as { millraceTestsUsedMs?: number };
 if (process.platform === 'linux') {
   // oxlint-disable-next-line no-empty-pattern -- Vitest reads from the pattern which fixtures are wanted: none
   afterAll(({}, file) => {
-    const usedMs = processCpuMs(process.pid);
+    const usedMs = processTreeCpuMs(process.pid);
     (file as RunnerTestFile).meta.processorMs = usedMs - (before.millraceTestsUsedMs ?? 0);
     before.millraceTestsUsedMs = usedMs;
   });

@@ -10,6 +10,8 @@ interface BudgetedProject {
 interface FileTime {
   readonly file: string;
   readonly processorMs: number;
+  /** From the start of its first hook or test to the end of its last: much more than the processor time where it waits. */
+  readonly elapsedMs: number;
 }
 
 const listedFiles = 10;
@@ -38,7 +40,10 @@ export class ProjectBudgets implements Reporter {
     const times = this.#times.get(module.project.name);
     if (times !== undefined) times.endedMs = performance.now();
     const { processorMs } = module.meta();
-    if (processorMs !== undefined) this.#files.push({ file: module.relativeModuleId, processorMs });
+    if (processorMs === undefined) return;
+    const { duration, collectDuration, setupDuration } = module.diagnostic();
+    const elapsedMs = duration + collectDuration + setupDuration;
+    this.#files.push({ file: module.relativeModuleId, processorMs, elapsedMs });
   }
 
   onTestRunEnd(): void {
@@ -57,10 +62,12 @@ export class ProjectBudgets implements Reporter {
     const files = this.#files.splice(0).toSorted((left, right) => right.processorMs - left.processorMs);
     if (files.length < 2) return;
     const sumMs = files.reduce((sum, { processorMs }) => sum + processorMs, 0);
-    console.log(`processor time: ${inSeconds(sumMs)} in ${files.length} files, most in`);
+    console.log(`processor time (and time elapsed): ${inSeconds(sumMs)} in ${files.length} files, most in`);
     const isAll = process.env['MILLRACE_TEST_TIMES'] === 'all';
-    for (const { file, processorMs } of isAll ? files : files.slice(0, listedFiles))
-      console.log(`${inSeconds(processorMs).padStart(9)} ${file}`);
+    for (const { file, processorMs, elapsedMs } of isAll ? files : files.slice(0, listedFiles))
+      console.log(
+        `${inSeconds(processorMs).padStart(9)} ${`(${inSeconds(elapsedMs)})`.padStart(10)} ${file}`,
+      );
   }
 }
 

@@ -3,16 +3,18 @@ import { rm } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { batchId, sourceOf } from '../../src/capabilities/batches/batch.ts';
 import { batchNames } from '../../src/capabilities/batches/batch-names.ts';
-import type { BatchMode } from '../../src/capabilities/batches/batch-settings.ts';
+import type { BatchMode, ShareScope } from '../../src/capabilities/batches/batch-settings.ts';
 import { openMode } from '../../src/capabilities/batches/mode/open-mode.ts';
 import {
   type ProviderModeSettings,
   providerModeSettings,
 } from '../../src/capabilities/batches/mode/provider-mode-settings.ts';
+import { openSharing } from '../../src/capabilities/batches/sharing/open-sharing.ts';
 import { openProviderBatchApi } from '../../src/capabilities/batches/provider/open-provider-batch-api.ts';
 import type { CapabilityParts } from '../../src/capabilities/capability.ts';
 import type { CallDeferral } from '../../src/engine/calls/call-deferral.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import type { CallSharing } from '../../src/engine/calls/call-sharing.ts';
 import { capabilities } from '../../src/host/capabilities.ts';
 import type { HostContext } from '../../src/host/capability-set.ts';
 import type { ConfigurationInput } from '../../src/host/configuration.ts';
@@ -41,6 +43,9 @@ interface BeginOptions {
   readonly text?: string;
   /** Of all its items; the batch is of "blue". */
   readonly itemTeam?: string;
+  /** Other than `none`: its items are all the same. `customers`: of the items, in turn. */
+  readonly share?: ShareScope;
+  readonly customers?: readonly string[];
 }
 
 interface Fixture {
@@ -102,13 +107,16 @@ export class ProviderModeFixture {
       courseOf: async (request) => (await opened.fixture?.deferral.courseOf(request)) ?? { kind: 'now' },
       waitOf: (messageId) => (opened.fixture as ProviderModeFixture).deferral.waitOf(messageId),
     };
+    const sharing: CallSharing = {
+      courseOf: async (request) => (await opened.fixture?.sharing.courseOf(request)) ?? { kind: 'own' },
+    };
     const capability = {
       name: 'mode',
       names: batchNames,
       open: () =>
         Promise.resolve((given: HostContext): CapabilityParts => {
           context = given;
-          return { hooks: { deferral } };
+          return { hooks: { deferral, sharing } };
         }),
     };
     const loaded = loadConfiguration({
@@ -152,6 +160,10 @@ export class ProviderModeFixture {
 
   get deferral(): CallDeferral {
     return this.#workers.hooks?.deferral as CallDeferral;
+  }
+
+  get sharing(): CallSharing {
+    return this.#workers.hooks?.sharing as CallSharing;
   }
 
   now(): Date {
@@ -228,17 +240,25 @@ export class ProviderModeFixture {
   async begin(
     mode: BatchMode,
     items: readonly (keyof typeof models)[],
-    { deadline, text = `batch ${this.#batches}`, itemTeam = 'blue' }: BeginOptions = {},
+    {
+      deadline,
+      text = `batch ${this.#batches}`,
+      itemTeam = 'blue',
+      share = 'none',
+      customers = ['acme'],
+    }: BeginOptions = {},
   ): Promise<string> {
     this.#batches += 1;
     const batch = `batch-${this.#batches}`;
     this.#ids.push(batch);
-    await this.writeBatch('blue', batch, { mode, deadline });
-    const origin = { team: itemTeam, customer: 'acme', feature: 'search', batch };
+    await this.writeBatch('blue', batch, { mode, deadline, share });
     const id = batchId('blue', batch);
     await writeModedItems(this.host.stores.database, id, { count: items.length, team: itemTeam });
     for (const [place, account] of items.entries()) {
-      const data = { text: `item ${place} of ${text}`, model: models[account] };
+      const customer = customers[place % customers.length] ?? 'acme';
+      const origin = { team: itemTeam, customer, feature: 'search', batch };
+      const item = share === 'none' ? `item ${place}` : 'an item';
+      const data = { text: `${item} of ${text}`, model: models[account] };
       const from = { source: sourceOf(id), id: String(place + 1) };
       await this.host.admissions.admit(Asked.v1, data, { origin, ...from });
     }
@@ -249,10 +269,14 @@ export class ProviderModeFixture {
   async writeBatch(
     team: string,
     name: string,
-    { mode, deadline }: { readonly mode: BatchMode; readonly deadline?: Date | undefined },
+    {
+      mode,
+      deadline,
+      share = 'none',
+    }: { readonly mode: BatchMode; readonly deadline?: Date | undefined; readonly share?: ShareScope },
   ): Promise<void> {
     const { database } = this.host.stores;
-    await writeModedBatch(database, { team, name }, { mode, deadline, beganAt: this.now() });
+    await writeModedBatch(database, { team, name }, { mode, deadline, share, beganAt: this.now() });
   }
 
   /** What an operator does whose batches have dead letters. Answers how many live again. */
@@ -282,10 +306,12 @@ export class ProviderModeFixture {
     return await this.count('select coalesce(sum(retries), 0)::int as count from millrace.model_windows');
   }
 
-  /** One turn of the mode's job. */
+  /** One turn of each job. */
   async turn(): Promise<void> {
-    const job = this.#mode.jobs?.find(({ name }) => name === 'provider_batches');
-    while ((await job?.turn(new AbortController().signal)) === true);
+    for (const name of ['provider_batches', 'shared_answers']) {
+      const job = this.#mode.jobs?.find((one) => one.name === name);
+      while ((await job?.turn(new AbortController().signal)) === true);
+    }
   }
 
   /** Waits until every message has ended or waits for a provider's batch. */
@@ -352,15 +378,20 @@ export class ProviderModeFixture {
 
   #openMode(mortality: Mortality): CapabilityParts<string> {
     const { context } = this.#fixture;
-    return openMode(
-      {
-        ...context,
-        settings: { ...context.settings, batches: { provider: this.#settings } },
-        database: mortalDatabase(context.database, mortality),
-        clock: this.#clock(context.clock),
-      },
-      async (account) => mortalMethods(await openProviderBatchApi(account), mortality),
+    const mortal = {
+      ...context,
+      settings: { ...context.settings, batches: { provider: this.#settings } },
+      database: mortalDatabase(context.database, mortality),
+      clock: this.#clock(context.clock),
+    };
+    const mode = openMode(mortal, async (account) =>
+      mortalMethods(await openProviderBatchApi(account), mortality),
     );
+    const sharing = openSharing(mortal, mode);
+    return {
+      hooks: { ...mode.hooks, ...sharing.hooks },
+      jobs: [...(mode.jobs ?? []), ...(sharing.jobs ?? [])],
+    };
   }
 }
 

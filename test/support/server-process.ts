@@ -56,6 +56,11 @@ export class ServerProcess {
     return !running.has(this);
   }
 
+  /** Lets this process end while the server runs. */
+  unref(): void {
+    this.#child.unref();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -6,7 +6,6 @@ import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { openDatabase, openPayloads, openQueues } from '../../src/host/stores.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import type { ProviderConfig } from '../../src/engine/providers/provider-config.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
@@ -62,7 +61,7 @@ export class SeveralHosts {
 
   /** The connection of an empty ledger. */
   newLedger(name: string): Promise<string> {
-    return this.#postgres.createDatabase(name);
+    return this.#postgres.createLedger(name);
   }
 
   async start(
@@ -80,7 +79,6 @@ export class SeveralHosts {
       },
     });
     const database = await openDatabase(configuration, `host-${this.#count}`);
-    await migrate(database);
     const queues = await openQueues(configuration);
     const payloads = await openPayloads(configuration);
     const stores = {

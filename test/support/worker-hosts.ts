@@ -7,7 +7,6 @@ import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
@@ -60,7 +59,7 @@ export async function startWorkerHosts(
     closing.push(() => server.stop());
     const redis = await RedisServer.start();
     closing.push(() => redis.stop());
-    const connectionString = await server.createDatabase('hosts');
+    const connectionString = await server.createLedger('hosts');
     const open = (applicationName: string): Promise<SqlDatabase> =>
       PostgresSqlDatabase.open({
         connectionString,
@@ -70,7 +69,6 @@ export async function startWorkerHosts(
       });
     const database = await open('observer');
     closing.push(() => database.close());
-    await migrate(database);
     const { logger, lines } = recordingLogger();
     const hosts: Host[] = [];
     for (let n = 1; n <= count; n += 1) {

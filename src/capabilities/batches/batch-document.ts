@@ -3,6 +3,15 @@ import { amountSchema, originDocument, originSchema } from '../../http/document-
 import { type Batch, batchStates } from './batch.ts';
 import { batchSettingsSchema } from './batch-settings.ts';
 
+/** How the output of a batch was judged. */
+export const qualityResultSchema = z.object({
+  validator: z.string(),
+  minimum: z.number().describe('Percent.'),
+  drawn: z.int().describe('Items that are checked.'),
+  passed: z.int(),
+  failed: z.int(),
+});
+
 /** A batch, as the API and the commands show it. */
 export const batchDocumentSchema = z.object({
   id: z.string(),
@@ -38,6 +47,9 @@ export const batchDocumentSchema = z.object({
     .describe('Of one batch that is not "online": how calls to each model are made, and why.'),
   costUsd: amountSchema.describe('Of the answers that its ended items used.'),
   unpriced: z.int().describe('Answers of these that have no price.'),
+  quality: qualityResultSchema
+    .optional()
+    .describe('Of a batch that asks for it, once its items are drawn: how its output was judged.'),
   actor: z.string(),
   createdAt: z.string(),
   startedAt: z.string().optional(),
@@ -77,9 +89,18 @@ export function batchDocument(batch: Batch, modes: readonly ModeNote[] = []): Ba
       : { modes: modes.map((note) => ({ ...note, decidedAt: note.decidedAt.toISOString() })) }),
     costUsd: batch.costUsd,
     unpriced: batch.unpriced,
+    ...qualityResult(batch),
     actor: batch.actor,
     createdAt: batch.createdAt.toISOString(),
     ...(startedAt === undefined ? {} : { startedAt: startedAt.toISOString() }),
     ...(endedAt === undefined ? {} : { endedAt: endedAt.toISOString() }),
   };
+}
+
+/** How the output was judged, where it is checked and the items are drawn. */
+export function qualityResult({ settings: { quality }, checks }: Pick<Batch, 'settings' | 'checks'>): {
+  readonly quality?: z.output<typeof qualityResultSchema>;
+} {
+  if (quality === undefined || checks === undefined) return {};
+  return { quality: { validator: quality.validator, minimum: quality.minimum, ...checks } };
 }

@@ -20,6 +20,12 @@ export const batchErrors = declareErrors({
     what: 'What the pipeline made of an item of a batch is larger than a line of the output may be (4 MiB).',
     todo: 'Read it from the messages of the item (`millrace messages show`), and have the pipeline emit less, or references.',
   },
+  MILLRACE_BATCH_ITEM_TOO_LARGE: {
+    status: 422,
+    retryable: false,
+    what: 'An item has more tokens than its batch allows (`caps`), and was left out, or failed without a call.',
+    todo: 'Send the item in a batch with a higher bound, make it shorter, or name the text that may be cut (`caps.member`).',
+  },
   MILLRACE_BATCH_EXISTS: {
     status: 409,
     retryable: false,

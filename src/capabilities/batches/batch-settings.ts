@@ -1,14 +1,30 @@
 import { z } from 'zod';
+import { notifySchema } from './done/notify-settings.ts';
+import { qualitySchema } from './done/quality-settings.ts';
+import { capSettingsSchema } from './caps/cap-settings.ts';
 
 /** How the items' calls are made: at once, at once in the providers' cheaper tier, in providers' batches, or as is cheapest by the deadline. */
 export const batchModes = ['online', 'flex', 'provider', 'auto'] as const;
 export type BatchMode = (typeof batchModes)[number];
+
+/** Among whose items identical requests are answered once. */
+export const shareScopes = ['none', 'customer', 'team'] as const;
+export type ShareScope = (typeof shareScopes)[number];
 
 const percent = z.number().min(0).max(100);
 
 /** How a batch is run, as it is sent with it. Times are in seconds, shares in percent. */
 export const batchSettingsSchema = z.strictObject({
   mode: z.enum(batchModes).default('online').describe('How calls are made.'),
+  share: z
+    .enum(shareScopes)
+    .default('none')
+    .describe(
+      'Whether identical requests of its items are answered once, by one call: not at all, among items of the same customer, or of the whole team.',
+    ),
+  caps: capSettingsSchema
+    .optional()
+    .describe('What becomes of items that are larger than a bound, before anything is sent.'),
   chunk: z
     .strictObject({
       items: z.int().min(1).max(500).default(250).describe('Items of a chunk, at most.'),
@@ -47,6 +63,10 @@ export const batchSettingsSchema = z.strictObject({
         .describe('The batch succeeds when at least this share of its items did.'),
     })
     .prefault({}),
+  quality: qualitySchema
+    .optional()
+    .describe('A check of the output, when all items have ended and enough of them succeeded.'),
+  notify: notifySchema.optional().describe('Who is told when the batch ends or halts.'),
   onInvalid: z
     .enum(['refuse', 'skip'])
     .default('refuse')

@@ -4,7 +4,7 @@ import type { BatchDocument } from './batch-document.ts';
 
 /** A batch for the terminal. */
 export function batchText(batch: BatchDocument): string {
-  const { origin, items, cause, upload, state } = batch;
+  const { origin, items, cause, upload, state, quality } = batch;
   const ends = [
     `${formatCount(items.succeeded)} succeeded`,
     ...(['failed', 'expired', 'cancelled', 'skipped'] as const)
@@ -24,6 +24,12 @@ export function batchText(batch: BatchDocument): string {
     [
       'spent',
       `${roundedUsd(usd(batch.costUsd))} USD${batch.unpriced === 0 ? '' : `, and ${formatCount(batch.unpriced)} answers without a price`}`,
+    ],
+    [
+      'quality',
+      quality === undefined
+        ? ''
+        : `${formatCount(quality.passed)} of ${formatCount(quality.drawn)} checked items passed ${quality.validator}, ${formatCount(quality.failed)} failed; ${quality.minimum} % are needed`,
     ],
     ['priority', String(batch.priority)],
     ['deadline', batch.deadline ?? ''],

@@ -1,6 +1,7 @@
 import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { BatchSettings } from './batch-settings.ts';
+import type { AppliedCaps } from './caps/cap-settings.ts';
 
 /*
  * A batch: many items through one pipeline, with one end.
@@ -38,6 +39,10 @@ export type ItemState = (typeof itemStates)[number];
 export const chunkStates = ['waiting', 'running', 'done', 'failed'] as const;
 export type ChunkState = (typeof chunkStates)[number];
 
+/** How an item stands that was drawn to be checked. */
+export const checkStates = ['open', 'passed', 'failed'] as const;
+export type CheckState = (typeof checkStates)[number];
+
 /** Why a batch is halted, or ended as it did; why a chunk waits. */
 export interface Cause {
   readonly code: string;
@@ -62,12 +67,16 @@ export interface Batch {
   readonly uploadState: 'none' | 'receiving' | 'complete' | 'faulty';
   readonly items: number;
   readonly chunks: number;
+  /** What its rule for large items came to; undefined without one, or before its items are complete. */
+  readonly caps?: AppliedCaps | undefined;
   /** Of the items that have ended. */
   readonly ended: Readonly<Record<ItemEnd, number>>;
   /** Of the answers that its ended items used; decimal text. */
   readonly costUsd: string;
   /** Answers of these that have no price. */
   readonly unpriced: number;
+  /** Of the items that were drawn to be checked; undefined while none were. */
+  readonly checks: { readonly drawn: number; readonly passed: number; readonly failed: number } | undefined;
   readonly actor: string;
   readonly createdAt: Date;
   readonly startedAt: Date | undefined;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import type { Command } from 'commander';
+import { Readable } from 'node:stream';
+import { type Command, Option } from 'commander';
 import { parseRequest } from '../../http/request-faults.ts';
 import type { Operator, Viewer } from '../../http/operator.ts';
 import {
@@ -11,14 +12,16 @@ import {
   tell,
   withStoreOptions,
 } from '../../terminal/command-context.ts';
+import { refuseExisting, writeWhole } from '../../terminal/output-file.ts';
 import { formatCount } from '../../terminal/text-table.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
 import { nameOption, namesOption } from '../../terminal/option-values.ts';
-import { batchStates, itemStates } from './batch.ts';
+import { batchStates, checkStates, itemStates } from './batch.ts';
 import type { BatchDocument } from './batch-document.ts';
 import { deadlineOption, givenDeadline, priorityOption } from './batch-options.ts';
 import { batchText } from './batch-text.ts';
 import { chunksText, itemsText, listText } from './batches-text.ts';
+import { type OutputFormat, outputFormatNames } from './done/output-formats.ts';
 import type { BatchService } from './run/batch-service.ts';
 import {
   batchOrderSchema,
@@ -37,6 +40,7 @@ interface BatchOptions extends StoreOptions {
 interface ListOptions extends BatchOptions {
   readonly state?: readonly string[];
   readonly pipeline?: readonly string[];
+  readonly check?: readonly string[];
   readonly limit?: string;
   readonly after?: string;
 }
@@ -49,6 +53,13 @@ interface OrderOptions extends BatchOptions {
 interface ChangeOptions extends OrderOptions {
   readonly priority?: number;
   readonly deadline?: string;
+}
+
+interface OutputOptions extends BatchOptions {
+  readonly partial?: boolean;
+  readonly format: OutputFormat;
+  readonly output?: string;
+  readonly force?: boolean;
 }
 
 const orders = {
@@ -71,6 +82,7 @@ export function addRunCommands(batch: Command, context: CommandContext, bind: Bi
   addPage(addBatch(batch.command('items')))
     .description('the items of a batch in their order, with their errors and costs')
     .option('--state <state>', `only in this state (${itemStates.join(', ')}); repeatable`, namesOption)
+    .option('--check <state>', `only checked so (${checkStates.join(', ')}); repeatable`, namesOption)
     .action(bind((name: string, options: ListOptions) => items(context, name, options)));
   for (const [order, description] of Object.entries(orders)) {
     addOrder(batch.command(order))
@@ -87,13 +99,14 @@ export function addRunCommands(batch: Command, context: CommandContext, bind: Bi
     .option('--deadline <time>', '6h or 2d from now, 2026-03-01T12:00:00Z, or none', deadlineOption)
     .action(bind((name: string, options: ChangeOptions) => change(context, name, options)));
   addBatch(batch.command('output'))
-    .description('the output of a batch in the order of its input, one JSON object a line')
+    .description('the output of a batch in the order of its input: one JSON object a line, or Parquet')
     .option('--partial', 'what has ended so far, while the batch is not over')
-    .action(
-      bind((name: string, options: BatchOptions & { readonly partial?: boolean }) =>
-        output(context, name, options),
-      ),
-    );
+    .addOption(
+      new Option('--format <format>', 'form of the output').choices(outputFormatNames).default('jsonl'),
+    )
+    .option('--output <file>', 'file to write; standard output without it')
+    .option('--force', 'replace the file if there is one')
+    .action(bind((name: string, options: OutputOptions) => output(context, name, options)));
   addBatch(batch.command('failed'))
     .description('items that did not succeed, as they were sent, with why: ready to be submitted again')
     .action(bind((name: string, options: BatchOptions) => failed(context, name, options)));
@@ -145,8 +158,8 @@ async function show(context: CommandContext, name: string, options: BatchOptions
 }
 
 async function items(context: CommandContext, name: string, options: ListOptions): Promise<number> {
-  const { state, limit, after } = options;
-  const page = parseRequest(listItemsSchema, given({ state, limit, after }));
+  const { state, check, limit, after } = options;
+  const page = parseRequest(listItemsSchema, given({ state, check, limit, after }));
   const found = await withService(context, options, (service) =>
     service.items(name, viewerOf(options), { ...page, maySeeData: true }),
   );
@@ -187,15 +200,13 @@ async function change(context: CommandContext, name: string, options: ChangeOpti
   return showBatch(context, batch, options);
 }
 
-async function output(
-  context: CommandContext,
-  name: string,
-  options: BatchOptions & { readonly partial?: boolean },
-): Promise<number> {
-  const isPartial = options.partial === true;
+async function output(context: CommandContext, name: string, options: OutputOptions): Promise<number> {
+  const { partial: isPartial = false, format, output: file, force = false } = options;
+  if (file !== undefined && !force) await refuseExisting(file);
   await withService(context, options, async (service) => {
-    const { pieces } = await service.output(name, viewerOf(options), { isPartial });
-    await writeAll(context, pieces);
+    const { pieces } = await service.output(name, viewerOf(options), { isPartial, format });
+    if (file === undefined) await writeAll(context, pieces);
+    else await writeWhole(Readable.from(pieces, { objectMode: false }), file);
   });
   return exitCodes.ok;
 }
@@ -208,8 +219,11 @@ async function failed(context: CommandContext, name: string, options: BatchOptio
   return exitCodes.ok;
 }
 
-/** Lines of JSON as they are, for programs: as fast as they are taken. */
-async function writeAll({ stdout }: CommandContext, pieces: AsyncIterable<string>): Promise<void> {
+/** What programs read, as it is: as fast as it is taken. */
+async function writeAll(
+  { stdout }: CommandContext,
+  pieces: AsyncIterable<string | Uint8Array>,
+): Promise<void> {
   for await (const piece of pieces) if (!stdout.write(piece)) await once(stdout, 'drain');
 }
 

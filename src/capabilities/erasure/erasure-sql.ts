@@ -169,6 +169,12 @@ export const eraseMessages = named(
      update millrace.failures f set detail = '{"erased":true}' from chosen m where m.id = f.message_id),
    put_off as (
      delete from millrace.deferred_calls d using chosen m where m.id = d.message_id and d.state = 'settled'),
+   -- A digest tells what was asked to whoever can guess it. That an answer was shared stays.
+   questions as (
+     delete from millrace.batch_questions q using chosen m where m.id = q.message_id),
+   shared as (
+     update millrace.batch_shared_answers s set fingerprint = 'erased ' || gen_random_uuid() from chosen m
+     where m.id = s.message_id and s.fingerprint not like 'erased %'),
    sent as materialized (
      select r.batch_id, r.place from millrace.calls c join chosen m on m.id = c.message_id
      join millrace.provider_batch_requests r on r.request_id = c.id::text where c.request_kind = 'batch'),
@@ -205,7 +211,7 @@ export const eraseBatchItems = named(
    erased as (
      update millrace.batch_items i
      set customer = case when $3::uuid is null then $4::text else i.customer end, labels = null, item_id = 'millrace:erased:' || i.position,
-       data = null, output = null, error_message = null
+       data = null, output = null, error_message = null, check_reason = null
      from chosen c where i.batch_id = c.batch_id and i.position = c.position)
    select batch_id, position from chosen order by batch_id desc, position desc limit 1`,
 );

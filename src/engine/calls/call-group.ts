@@ -1,11 +1,12 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import { AppError } from '../../kernel/app-error.ts';
 import { abortFailure } from '../providers/classify-model-error.ts';
-import type { CallDeferring } from './call-deferring.ts';
+import type { CallDeferring, UnansweredRequest } from './call-deferring.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
 import type { CallPlace } from './call-opening.ts';
 import type { CallMaker } from './call-maker.ts';
+import type { Parked } from '../parked.ts';
 import { reportOfFailure } from './call-report.ts';
 import type { GivenAnswers } from './given-answers.ts';
 import { identifyingHeaders } from './identifying-headers.ts';
@@ -17,7 +18,7 @@ import type { MicroBatches } from './micro-batches.ts';
 import { MeteredLanguageModel } from './metered-language-model.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { type ModelUse, stepOf } from './model-use.ts';
-import type { RecordedAnswers } from './recorded-answers.ts';
+import type { RecordedAnswers, RequestPlace } from './recorded-answers.ts';
 import { type CallGroupSpend, SpendCounter } from './call-group-spend.ts';
 
 /*
@@ -42,6 +43,10 @@ export class CallGroup implements CallOpener {
   readonly #open = new Set<MeteredCall>();
   /** Everything that close has to wait for: calls being opened, and calls under way. */
   readonly #pending = new Set<Promise<unknown>>();
+  /** Calls that are being opened: they need nothing of other messages. */
+  readonly #opening = new Set<Promise<unknown>>();
+  /** The handler is about to be left, since one of its requests is made by another message: nothing more is sent. */
+  #parked: Parked | undefined;
   #closing: Promise<void> | undefined;
   #wasCut = false;
 
@@ -104,24 +109,38 @@ export class CallGroup implements CallOpener {
 
   open(question: CallQuestion): Promise<OpenedCall> {
     // Taken before anything is waited for, so that requests made side by side keep their order in every run.
-    const ordinal = this.#options.recorded.takeOrdinal(question.step);
-    return this.#track(this.#openAt(question, ordinal));
+    return this.#track(this.#openAt(question, this.#options.recorded.takePlace(question)));
   }
 
-  openAlone({ join: _join, ...question }: CallQuestion, ordinal: number): Promise<OpenedCall> {
-    return this.#track(this.#openAt(question, ordinal, true));
+  openAlone(
+    { join: _join, fingerprint: _fingerprint, ...question }: CallQuestion,
+    ordinal: number,
+  ): Promise<OpenedCall> {
+    return this.#track(this.#openAt(question, { ordinal, occurrence: 1 }, true));
   }
 
-  async #openAt(question: CallQuestion, ordinal: number, isFirstTry = false): Promise<OpenedCall> {
-    const { recorded, deferring, maker } = this.#options;
+  async #openAt(question: CallQuestion, place: RequestPlace, isFirstTry = false): Promise<OpenedCall> {
+    const { recorded } = this.#options;
     await recorded.ready();
     this.#checkOpen(question.userSignal);
-    const found = await recorded.find(question, ordinal);
+    const found = await recorded.find(question, place);
     if (found.kind === 'recorded') {
       this.#spend.addReused();
       return found;
     }
+    if (found.kind === 'awaited') return await this.#leave(found.parked);
+    if (this.#parked !== undefined) return await this.#leave(this.#parked);
+    const { ordinal } = place;
     const { attempt, earlier } = found;
+    return await this.#whileOpening(this.#openFound(question, { ordinal, attempt, earlier }, isFirstTry));
+  }
+
+  async #openFound(
+    question: CallQuestion,
+    { ordinal, attempt, earlier }: UnansweredRequest,
+    isFirstTry: boolean,
+  ): Promise<OpenedCall> {
+    const { deferring, maker } = this.#options;
     const tier = await deferring.pass(question, { ordinal, attempt, earlier }, maker);
     const asked = tier === undefined ? undefined : question.inTier?.(tier);
     const place = { ordinal, attempt, isFirstTry: isFirstTry || !earlier.wasMade };
@@ -149,6 +168,24 @@ export class CallGroup implements CallOpener {
     // Another model than the one that was meant does not know the tier.
     const asksTier = askedInstead === undefined ? tier : undefined;
     return { kind: 'call', call, headers, askedInstead, seed, tier: asksTier, ordinal };
+  }
+
+  /** Throws when the calls beside it have ended: what they bring is paid for, and is there when the handler runs again. */
+  async #leave(found: Parked): Promise<never> {
+    const parked = (this.#parked ??= found);
+    while (this.#opening.size > 0 || this.#open.size > 0) {
+      await Promise.allSettled([...this.#opening, ...[...this.#open].map((call) => call.ended)]);
+    }
+    throw parked;
+  }
+
+  async #whileOpening(work: Promise<OpenedCall>): Promise<OpenedCall> {
+    this.#opening.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#opening.delete(work);
+    }
   }
 
   #begin(inFlight: CallInFlight, userSignal: AbortSignal | undefined): MeteredCall {

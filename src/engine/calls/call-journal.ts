@@ -62,6 +62,7 @@ export class CallJournal {
   readonly #made = new Set<string>();
   readonly #attempts = new Map<string, number>();
   readonly #ordinals = new Map<string, number>();
+  readonly #occurrences = new Map<string, number>();
 
   /** Takes in what earlier runs recorded. */
   load(calls: readonly RecordedCall[]): void {
@@ -82,6 +83,13 @@ export class CallJournal {
     const ordinal = (this.#ordinals.get(step) ?? 0) + 1;
     this.#ordinals.set(step, ordinal);
     return ordinal;
+  }
+
+  /** Which request with this digest it is in this run, from 1. Taken at once, as its ordinal is. */
+  takeOccurrence(digest: string): number {
+    const occurrence = (this.#occurrences.get(digest) ?? 0) + 1;
+    this.#occurrences.set(digest, occurrence);
+    return occurrence;
   }
 
   /** What to do with a request: give the recorded answer, which is used up then, or call, with this attempt. */

@@ -42,6 +42,8 @@ export interface CallQuestion extends AskedModel {
   readonly step: string;
   readonly reuse: ReuseRule;
   readonly digest: string;
+  /** The digest of everything that is sent, headers included. Absent where the request depends on its message: no other's answer fits. */
+  readonly fingerprint?: () => string;
   /** What the answer can depend on besides the prompt, as JSON, with the seed that was derived for it. */
   readonly parameters: (seed: number | undefined) => string;
   readonly maxOutputTokens: number | undefined;
@@ -71,7 +73,14 @@ export type OpenedCall =
       /** Its place among the requests of its step in this run, from 1. */
       readonly ordinal: number;
     }
-  | { readonly kind: 'recorded'; readonly id: Uuid; readonly answer: string };
+  | {
+      readonly kind: 'recorded';
+      /** Of the call that brought it. */
+      readonly id: Uuid;
+      readonly answer: string;
+      /** Of an answer that another message's call brought: how this message rejects it. */
+      readonly reject?: () => Promise<void>;
+    };
 
 /** What metered models ask before every request. */
 export interface CallOpener {

@@ -11,6 +11,7 @@ import type { ProviderRegistry } from '../providers/provider-registry.ts';
 import { AnswerStore } from './answer-store.ts';
 import { noQuotas, type QuotaSource } from './quota-source.ts';
 import type { CallDeferral } from './call-deferral.ts';
+import type { CallSharing } from './call-sharing.ts';
 import { CallDeferring } from './call-deferring.ts';
 import type { CallGate } from './call-gate.ts';
 import { CallOpening } from './call-opening.ts';
@@ -22,6 +23,7 @@ import { ModelDirectory } from './model-directory.ts';
 import { MeteredModels } from './metered-models.ts';
 import { ModelMetrics } from './model-metrics.ts';
 import { SettlementWriter } from './settlement-writer.ts';
+import { StepDivergences } from './step-divergences.ts';
 
 /** Everything that metered models are made with. */
 export interface MeteredModelsOptions {
@@ -46,6 +48,8 @@ export interface MeteredModelsOptions {
   readonly gates?: readonly CallGate[];
   /** Who puts requests off; may be filled later. Default nobody. */
   readonly deferral?: () => CallDeferral | undefined;
+  /** Who knows of equal requests of other messages; may be filled later. Default nobody. */
+  readonly sharing?: () => CallSharing | undefined;
   /** Who stands in for a language model while its circuit is not closed: "provider/model" by "provider/model". */
   readonly fallbacks?: Readonly<Record<string, string>>;
 }
@@ -95,7 +99,14 @@ export function composeMeteredModels(options: MeteredModelsOptions): MeteredMode
     }),
     inAir: new CallsInAir(settler, clock),
     microBatches: new MicroBatches({ settler, metrics, clock }, options.bounds),
-    recorded: { ledger, answers, metrics, logger, logOnce, clock },
+    recorded: {
+      ledger,
+      answers,
+      sharing: options.sharing ?? (() => undefined),
+      metrics,
+      divergences: new StepDivergences({ metrics, logger, logOnce }),
+      clock,
+    },
     clock,
   });
 }

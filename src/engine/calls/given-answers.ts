@@ -18,6 +18,8 @@ export interface GivenAnswer {
   readonly step: string;
   /** As the handler sees it. */
   readonly text: () => string;
+  /** How it is rejected where another message's call brought it: that call stays as it is. */
+  readonly reject?: (() => Promise<void>) | undefined;
 }
 
 /** What is known about the answer that is of no use. */
@@ -57,7 +59,12 @@ export class GivenAnswers {
   /** Rejects the answer that a complaint is about. */
   async reject(complaint: Complaint): Promise<void> {
     const answer = this.#take(complaint);
-    if (answer !== undefined) await this.invalidateAnswer(answer.callId);
+    if (answer !== undefined) await this.rejectAnswer(answer.callId, answer.reject);
+  }
+
+  /** Rejects an answer: of this message's own call, or one that another message's call brought. */
+  async rejectAnswer(id: Uuid, reject: GivenAnswer['reject']): Promise<void> {
+    await (reject === undefined ? this.invalidateAnswer(id) : reject());
   }
 
   /** Marks the answer of a call as of no use: it is never given again, and is waste. */

@@ -14,7 +14,7 @@ import { labelsOf } from './model-metrics.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import { decodeEmbeddingAnswer } from './recorded-answer.ts';
 import { embeddingBounds, requestedTier } from '../providers/request-bounds.ts';
-import { canonicalJson, embeddingDigest } from './request-digest.ts';
+import { canonicalJson, embeddingDigest, requestFingerprint } from './request-digest.ts';
 import { embeddingParameters } from './request-parameters.ts';
 import type { PartAnswer } from './shared-embeddings.ts';
 import type { EmbeddingShare } from './shared-request.ts';
@@ -30,7 +30,7 @@ export interface MeteredEmbeddingModelOptions {
   readonly microBatch: MicroBatchSettings | undefined;
   readonly microBatches: MicroBatches;
   readonly calls: CallOpener;
-  readonly given: Pick<GivenAnswers, 'invalidateAnswer'>;
+  readonly given: Pick<GivenAnswers, 'rejectAnswer'>;
 }
 
 /**
@@ -52,6 +52,7 @@ async function embed(
 ): Promise<EmbeddingModelV4Result> {
   const { target, reference, step, reuse, calls, microBatch } = options;
   let share: EmbeddingShare | undefined;
+  const digest = embeddingDigest(reference, params);
   const question: CallQuestion = {
     target,
     // Vectors of two models do not belong into one space.
@@ -59,7 +60,8 @@ async function embed(
     operation: 'embeddings',
     step,
     reuse,
-    digest: embeddingDigest(reference, params),
+    digest,
+    fingerprint: () => requestFingerprint(digest, params.headers),
     tier: requestedTier(params),
     bounds: () => embeddingBounds(params),
     parameters: () => embeddingParameters(params),
@@ -168,7 +170,7 @@ async function answerOf(
     const recorded = decodeEmbeddingAnswer(opened.answer);
     const recordedFault = faultOfEmbeddings(recorded.embeddings, params.values.length, step);
     if (recordedFault === undefined) return recorded;
-    await given.invalidateAnswer(opened.id);
+    await given.rejectAnswer(opened.id, opened.reject);
     throw recordedFault;
   }
   const { call, headers } = opened;

@@ -17,7 +17,7 @@ import {
   modelError,
   type ModelFailure,
 } from '../providers/classify-model-error.ts';
-import type { GivenAnswers } from './given-answers.ts';
+import type { GivenAnswer, GivenAnswers } from './given-answers.ts';
 import { meteredStream } from './metered-stream.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { contentText, promptText } from '../providers/prompt-text.ts';
@@ -39,7 +39,7 @@ import {
   streamPartsOfAnswer,
 } from './recorded-answer.ts';
 import { languageBounds, requestedTier } from '../providers/request-bounds.ts';
-import { languageDigest } from './request-digest.ts';
+import { languageDigest, requestFingerprint } from './request-digest.ts';
 import { acceptsSeed, languageParameters } from './request-parameters.ts';
 import { estimateTokens } from '../providers/token-estimate.ts';
 import { asRecord } from '../providers/token-usage.ts';
@@ -151,24 +151,24 @@ export class MeteredLanguageModel implements LanguageModelV4 {
 
   /** The answer of an earlier run, if it still passes: the step's check may be stricter than it was then. */
   async #takeRecorded(
-    { id, answer: json }: OpenedCall & { kind: 'recorded' },
+    { id, answer: json, reject }: OpenedCall & { kind: 'recorded' },
     options: LanguageModelV4CallOptions,
   ): Promise<LanguageAnswer> {
     const told = providerAnswerOf(json);
     const answer =
-      told === undefined ? decodeLanguageAnswer(json) : await this.#understand(id, told, options);
+      told === undefined ? decodeLanguageAnswer(json) : await this.#understand({ id, reject }, told, options);
     const fault = this.#faultOf(answer);
     if (fault !== undefined) {
-      await this.#options.given.invalidateAnswer(id);
+      await this.#options.given.rejectAnswer(id, reject);
       throw fault;
     }
-    this.#noteGiven(id, answer);
+    this.#noteGiven(id, answer, reject);
     return answer;
   }
 
   /** What the answer to a request that was put off means. One that says nothing is of no use, and is asked for again. */
   async #understand(
-    id: Uuid,
+    { id, reject }: { readonly id: Uuid; readonly reject: GivenAnswer['reject'] },
     told: ProviderAnswer,
     options: LanguageModelV4CallOptions,
   ): Promise<LanguageAnswer> {
@@ -176,7 +176,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     try {
       return answerOfResult(await resultOfProviderAnswer(target, wholeRequest(options), told));
     } catch (error) {
-      await given.invalidateAnswer(id);
+      await given.rejectAnswer(id, reject);
       throw modelError(classifyModelError(malformedAnswer(error), new Date(0)), {
         model: `${target.provider}/${target.modelId}`,
         cause: error,
@@ -188,9 +188,9 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     return faultOfAnswer(answer, this.#options.rules, this.#options.step);
   }
 
-  #noteGiven(callId: Uuid, answer: LanguageAnswer): void {
+  #noteGiven(callId: Uuid, answer: LanguageAnswer, reject?: GivenAnswer['reject']): void {
     const { given, step } = this.#options;
-    given.add({ callId, step, text: () => textOfAnswer(answer) });
+    given.add({ callId, step, text: () => textOfAnswer(answer), reject });
   }
 
   #open(options: LanguageModelV4CallOptions): Promise<OpenedCall> {
@@ -211,6 +211,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
         insteadOf: reference,
       };
     };
+    const digest = languageDigest(reference, options);
     const question: CallQuestion = {
       target,
       fallback: fallback === undefined ? undefined : standIn(fallback),
@@ -219,7 +220,9 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       operation: 'chat',
       step,
       reuse,
-      digest: languageDigest(reference, options),
+      digest,
+      // A seed that is derived from the message makes its request unlike any other's.
+      ...(derivesSeed(target) ? {} : { fingerprint: () => requestFingerprint(digest, options.headers) }),
       tier: requestedTier(options),
       bounds: boundsOf(target),
       parameters: (seed) => languageParameters(options, seed),

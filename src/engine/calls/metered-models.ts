@@ -59,7 +59,7 @@ export class MeteredModels {
       microBatches,
       maker: { owner, idRoot, signal },
       given: new GivenAnswers(recorded, owner),
-      recorded: new RecordedAnswers(recorded, message, journal),
+      recorded: new RecordedAnswers(recorded, owner, journal),
     });
   }
 

@@ -18,6 +18,15 @@ export function embeddingDigest(reference: string, options: EmbeddingModelV4Call
   return hash('sha256', canonicalJson({ model: reference, operation: 'embeddings', ...question }));
 }
 
+/** The digest of everything that is sent: the question, by its digest, and the headers that its caller gave it. */
+export function requestFingerprint(
+  digest: string,
+  headers: Readonly<Record<string, string | undefined>> | undefined,
+): string {
+  const named = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
+  return hash('sha256', canonicalJson([digest, Object.fromEntries(named)]));
+}
+
 /**
  * JSON with sorted keys, so that equal values are equal text. Bytes stand by their digest, addresses and times by
  * their text; what JSON has no word for (functions, symbols) is left out as JSON leaves it out.

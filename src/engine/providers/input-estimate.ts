@@ -16,6 +16,11 @@ export function estimateInputTokens(modelId: string, text: string): number | Pro
   return estimateTokens(modelId, text);
 }
 
+/** How many characters of a text of unknown encoding are so many tokens. */
+export function charactersOfTokens(tokens: number): number {
+  return tokens * charactersPerToken;
+}
+
 /** Loads an encoder ahead of its first use, which would hold up the event loop for some hundred milliseconds. */
 export async function warmInputEstimates(modelIds: readonly string[]): Promise<void> {
   const byEncoding = new Map(

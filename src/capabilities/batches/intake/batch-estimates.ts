@@ -54,6 +54,7 @@ export class BatchEstimates {
       ...(forecast === undefined ? {} : { sample: sampleOf(sample, batch, items) }),
       ...(forecast === undefined ? { modes: [], models: [] } : forecastParts(forecast)),
       ...(forecast === undefined ? { upperBounds: this.#upperBounds(batch, items) } : {}),
+      ...capsPart(batch, forecast),
       budgets: rooms.map((room) => roomPart(room, fitsIn(room, forecast, batch))),
       notes: notesOf(batch, sample, forecast, rooms),
     };
@@ -144,8 +145,37 @@ function neededOf(
     const tokens = forecast.models.reduce((sum, one) => sum + one.inputTokens.p90 + one.outputTokens.p90, 0);
     return usd(String(tokens));
   }
-  const mode = settings.mode === 'auto' ? 'online' : settings.mode;
+  const mode = comparedMode(settings);
   return forecast.modes.find((one) => one.mode === mode)?.total?.p90;
+}
+
+/** `auto` is compared as the most expensive of the modes that it chooses from. */
+function comparedMode({ mode }: IncomingBatch['settings']): Exclude<typeof mode, 'auto'> {
+  return mode === 'auto' ? 'online' : mode;
+}
+
+/** What the rule for large items saves: an item costs as much more than the average as it is larger. */
+function capsPart(
+  { settings, caps, items, ended, inputTokens }: IncomingBatch,
+  forecast: CostForecast | undefined,
+): Pick<BatchEstimate, 'caps'> {
+  if (settings.caps === undefined || caps === undefined) return {};
+  const { action } = settings.caps;
+  const { tokensBefore, tokensAfter } = caps;
+  // Items that fail are still among those that can be run.
+  const sentTokens = action === 'fail' ? inputTokens : inputTokens + tokensBefore - tokensAfter;
+  const each = forecast?.modes.find((one) => one.mode === comparedMode(settings))?.item?.p50;
+  const itemsBefore = items - ended.skipped + (action === 'skip' ? caps.items : 0);
+  const saved = each?.times(tokensBefore - tokensAfter).times(itemsBefore);
+  return {
+    caps: {
+      action,
+      ...caps,
+      ...(saved === undefined || sentTokens === 0
+        ? {}
+        : { savedUsd: formatUsd(roundedTo(saved.dividedBy(sentTokens), boundDigits)) }),
+    },
+  };
 }
 
 function notesOf(

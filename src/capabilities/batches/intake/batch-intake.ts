@@ -7,6 +7,8 @@ import { newId, type Uuid } from '../../../kernel/ids.ts';
 import { formatUsd } from '../../../kernel/money.ts';
 import { parseOrigin } from '../../../messages/origin.ts';
 import { batchErrors } from '../batch-errors.ts';
+import type { BatchValidators } from '../done/batch-validators.ts';
+import { webhookOf, type WebhooksSettings } from '../done/webhook-settings.ts';
 import type { BatchEstimates, Shortage } from './batch-estimates.ts';
 import type { BatchUploads, TakenUpload } from './batch-uploads.ts';
 import type { BatchEstimate } from './estimate-document.ts';
@@ -21,6 +23,10 @@ export interface BatchIntakeOptions {
   readonly estimates: BatchEstimates;
   /** Which messages the items are. Throws MILLRACE_BATCH_TYPE_UNCLEAR. */
   readonly itemTypeOf: (asked: AskedType) => ItemType;
+  /** What can check the output; undefined where that is not known. */
+  readonly validators?: Pick<BatchValidators, 'names'> | undefined;
+  /** Who can be told of batches. */
+  readonly webhooks: WebhooksSettings;
   readonly clock: Clock;
 }
 
@@ -62,6 +68,8 @@ export class BatchIntake {
       throw invalidRequest([{ field: 'deadline', problem: 'is over' }]);
     }
     const { type, version } = itemTypeOf(request);
+    this.#confirmValidator(settings.quality?.validator);
+    this.#confirmWebhook(settings.notify?.webhook, team);
     const origin = parseOrigin({ team, customer, feature, batch: name, labels });
     const id = newId(clock.now());
     const asked = { id, pipeline, type, version, settings, priority, deadline, requestDigest };
@@ -181,6 +189,26 @@ export class BatchIntake {
       batchErrors.MILLRACE_BATCH_STATE,
       `The batch "${now.origin.batch}" is ${now.state}: only one that was not started can be discarded; cancel it instead.`,
     );
+  }
+
+  #confirmValidator(name: string | undefined): void {
+    const known = this.#options.validators?.names;
+    if (name === undefined || known === undefined || known.includes(name)) return;
+    const there = known.length === 0 ? 'none' : known.map((one) => JSON.stringify(one)).join(', ');
+    throw invalidRequest([
+      {
+        field: 'settings.quality.validator',
+        problem: `is no validator of this application; there are ${there}`,
+      },
+    ]);
+  }
+
+  /** Names of other teams' webhooks are not told. */
+  #confirmWebhook(name: string | undefined, team: string): void {
+    if (name === undefined || webhookOf(this.#options.webhooks, name, team) !== undefined) return;
+    throw invalidRequest([
+      { field: 'settings.notify.webhook', problem: 'is no webhook that is configured for this team' },
+    ]);
   }
 
   async #get(id: Uuid, viewer: Viewer): Promise<IncomingBatch> {

@@ -8,7 +8,7 @@ import { InputFaults, UnreadableInput } from './input/input-faults.ts';
 import { tooManyBytes } from './input/input-bytes.ts';
 import type { InputRecord } from './input/input-record.ts';
 import { type BatchInput, type InputBounds, inputRecords, placeNameOf } from './input/input-records.ts';
-import type { IncomingBatch, IntakeLedger, UploadToken } from './intake-ledger.ts';
+import type { IncomingBatch, IntakeLedger, UploadToken, UploadTotals } from './intake-ledger.ts';
 import { ItemWriter } from './item-writer.ts';
 
 export interface BatchUploadsOptions {
@@ -86,7 +86,8 @@ export class BatchUploads {
     }
     const skips = batch.settings.onInvalid === 'skip' && !faults.hasInputFault;
     if (faults.count > 0 && !skips) return await this.#refuse(token, faults);
-    const complete = await ledger.endUpload(token, 'complete', writer.totals);
+    const totals = await this.#capped(token, batch, writer.totals);
+    const complete = await ledger.endUpload(token, 'complete', totals);
     if (complete === undefined) throw replaced();
     return { batch: complete, faults: faults.listed, faultCount: faults.count };
   }
@@ -130,6 +131,25 @@ export class BatchUploads {
         throw tooManyBytes(bounds.decodedBytes, 'batches.decodedBytes');
       if (turn.isOver) await turn.giveWay();
     }
+  }
+
+  /** What the upload came to, after the rule of its batch for large items. */
+  async #capped(
+    token: UploadToken,
+    { type: typeName, version, settings: { caps } }: IncomingBatch,
+    totals: UploadTotals,
+  ): Promise<UploadTotals> {
+    if (caps === undefined) return totals;
+    const { ledger, checkData } = this.#options;
+    const check = (data: unknown): unknown => checkData({ typeName, version, data });
+    const outcome = await ledger.itemCaps.apply(token, caps, check);
+    return {
+      ...totals,
+      skipped: totals.skipped + outcome.skipped,
+      tokens: totals.tokens - outcome.tokens,
+      bytes: totals.bytes - outcome.bytes,
+      caps: outcome.caps,
+    };
   }
 
   /** Ends the upload with nothing of it left, and says why. */

@@ -55,6 +55,7 @@ export async function withBatchIntake<Result>(
         clock,
       }),
       itemTypeOf: typeOf,
+      webhooks: batches,
       clock,
     });
     return await work(intake, access);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { amountSchema } from '../../../http/document-parts.ts';
 import { formatUsd, type Usd } from '../../../kernel/money.ts';
 import type { QuotaRoom } from '../../../engine/ledger/quota-rooms.ts';
+import { capActions } from '../caps/cap-settings.ts';
 import { type CostForecast, pricedModes, type Spread } from './cost-forecast.ts';
 
 const spreadOf = <Value extends z.ZodType>(value: Value) =>
@@ -71,6 +72,19 @@ export const batchEstimateSchema = z.object({
         .describe('Whether the p90 of the mode has room in it; absent where that is not known.'),
     }),
   ),
+  caps: z
+    .object({
+      action: z.enum(capActions),
+      boundTokens: z.int(),
+      items: z.int().describe('Larger than that.'),
+      tokensBefore: z.int().describe('Estimated, of these.'),
+      tokensAfter: z.int().describe('Of these, what is sent.'),
+      savedUsd: amountSchema
+        .optional()
+        .describe("In the batch's mode, if what an item costs went with its tokens; absent without history."),
+    })
+    .optional()
+    .describe('What the rule for large items comes to.'),
   notes: z.array(z.string()).describe('What the figures leave out.'),
 });
 

@@ -8,7 +8,7 @@ const left = (title: string): TableColumn => ({ title });
 const right = (title: string): TableColumn => ({ title, align: 'right' });
 
 export function estimateText(estimate: BatchEstimate): string {
-  const { items, inputTokens, inputBytes, sample, notes } = estimate;
+  const { items, inputTokens, inputBytes, sample, caps, notes } = estimate;
   const basis =
     sample === undefined
       ? 'Nothing is known of what such items cost.'
@@ -16,6 +16,7 @@ export function estimateText(estimate: BatchEstimate): string {
   return [
     `${formatCount(items)} items, ${formatCount(inputBytes)} bytes of data, about ${formatCount(inputTokens)} tokens`,
     basis,
+    ...(caps === undefined ? [] : [capsText(caps)]),
     ...section('Cost by mode', modeTable(estimate)),
     ...section('By model', modelTable(estimate)),
     ...section('At most, one call of each model an item', boundTable(estimate)),
@@ -23,6 +24,14 @@ export function estimateText(estimate: BatchEstimate): string {
     '',
     ...notes.map((note) => `Note: ${note}`),
   ].join('\n');
+}
+
+const capWords = { truncate: 'are cut', fail: 'fail without a call', skip: 'are left out' } as const;
+
+function capsText(caps: NonNullable<BatchEstimate['caps']>): string {
+  const { action, boundTokens, items, tokensBefore, tokensAfter, savedUsd } = caps;
+  const saved = savedUsd === undefined ? '' : `, which saves about ${roundedUsd(usd(savedUsd))} USD`;
+  return `${formatCount(items)} items of more than ${formatCount(boundTokens)} tokens ${capWords[action]}: ${formatCount(tokensBefore)} tokens become ${formatCount(tokensAfter)}${saved}.`;
 }
 
 function section(title: string, table: string | undefined): readonly string[] {

@@ -21,10 +21,12 @@ import { batchDocument } from '../batch-document.ts';
 import { deadlineOption, priorityOption } from '../batch-options.ts';
 import type { Batch } from '../batch.ts';
 import { batchErrors } from '../batch-errors.ts';
-import { batchModes } from '../batch-settings.ts';
+import { batchModes, shareScopes } from '../batch-settings.ts';
+import { capActions } from '../caps/cap-settings.ts';
 import { batchText } from '../batch-text.ts';
 import type { BatchIntake } from './batch-intake.ts';
 import type { IntakeCommandSettings } from './command-intake.ts';
+import { maxChecks } from '../done/quality-settings.ts';
 import { estimateText } from './estimate-text.ts';
 import { cellTypes } from './input/cell-types.ts';
 import { inputFormats } from './input/input-records.ts';
@@ -70,6 +72,21 @@ export function addIntakeCommands(
     )
     .option('--schema-version <n>', 'of their data; the newest without it', wholeNumberOption(1, 1_000_000))
     .addOption(new Option('--mode <mode>', 'how calls are made').choices([...batchModes]))
+    .addOption(
+      new Option('--share <scope>', 'whose identical requests are answered once').choices([...shareScopes]),
+    )
+    .option(
+      '--cap-tokens <n>',
+      'the most estimated tokens of an item; --cap-action says what becomes of larger ones',
+      wholeNumberOption(1, 100_000_000),
+    )
+    .option(
+      '--cap-percentile <percent>',
+      'instead: the size that so many percent of the items do not exceed',
+      decimalNumber,
+    )
+    .addOption(new Option('--cap-action <action>', 'what becomes of larger items').choices([...capActions]))
+    .option('--cap-member <pointer>', 'with "truncate": the text that is cut, as in /text')
     .option(
       '--deadline <time>',
       'when items that have not ended expire: 6h, 2d, or 2026-03-01T12:00:00Z',
@@ -80,6 +97,20 @@ export function addIntakeCommands(
       'succeeds when this share of the items does; 100 without it',
       decimalNumber,
     )
+    .option(
+      '--notify <webhook>',
+      'a webhook of the configuration that is told when the batch ends or halts',
+      nameOption,
+    )
+    .option('--validator <name>', 'checks a sample of the output before the batch succeeds', nameOption)
+    .option(
+      '--sample-size <n>',
+      'items that it checks, at most; 100 without it',
+      wholeNumberOption(1, maxChecks),
+    )
+    .option('--sample-share <percent>', 'of the items that succeeded, at most; 100 without it', decimalNumber)
+    .option('--stratify <by>', 'customer, team or label:NAME: each group has its part of the sample')
+    .option('--minimum <percent>', 'of the checked items that have to pass; 100 without it', decimalNumber)
     .option(
       '--priority <n>',
       'of two batches that could go on the higher one does; 0 without it',

@@ -5,6 +5,8 @@ import type { Viewer } from '../../../http/operator.ts';
 import { type Uuid, isUuid } from '../../../kernel/ids.ts';
 import type { Batch } from '../batch.ts';
 import { batchOf, type BatchRow } from '../batch-rows.ts';
+import type { AppliedCaps } from '../caps/cap-settings.ts';
+import { ItemCaps } from '../caps/item-caps.ts';
 import type { PlannedChunk } from './chunk-plan.ts';
 import * as sql from './intake-sql.ts';
 
@@ -56,6 +58,7 @@ export interface UploadTotals {
   readonly skipped: number;
   readonly tokens: number;
   readonly bytes: number;
+  readonly caps?: AppliedCaps | undefined;
 }
 
 /** Who changes a batch, for the audit. */
@@ -71,9 +74,12 @@ const removedAtOnce = 2000;
 /** Batches that come in, in the ledger. */
 export class IntakeLedger {
   readonly #database: SqlDatabase;
+  /** What becomes of items that are larger than their batch allows. */
+  readonly itemCaps: ItemCaps;
 
   constructor(database: SqlDatabase) {
     this.#database = database;
+    this.itemCaps = new ItemCaps(database);
   }
 
   async find(id: string, { team }: Viewer): Promise<IncomingBatch | undefined> {
@@ -160,9 +166,20 @@ export class IntakeLedger {
   async endUpload(
     { batch, upload }: UploadToken,
     state: 'complete' | 'faulty',
-    { items, chunks, skipped, tokens, bytes }: UploadTotals,
+    { items, chunks, skipped, tokens, bytes, caps }: UploadTotals,
   ): Promise<IncomingBatch | undefined> {
-    return await this.#one(sql.endUpload, [batch, upload, state, items, chunks, skipped, tokens, bytes]);
+    const told = caps === undefined ? null : JSON.stringify(caps);
+    return await this.#one(sql.endUpload, [
+      batch,
+      upload,
+      state,
+      items,
+      chunks,
+      skipped,
+      tokens,
+      bytes,
+      told,
+    ]);
   }
 
   /** Lets a batch with a complete upload run, forced past budgets or not; undefined for any other. */

@@ -55,7 +55,7 @@ export const createBatch = named(
 export const beginUpload = named(
   'batches.begin_upload',
   `update millrace.batches b
-   set upload = $2::uuid, upload_state = 'receiving', items = 0, chunks = 0, skipped = 0, input_tokens = 0, input_bytes = 0,
+   set upload = $2::uuid, upload_state = 'receiving', items = 0, chunks = 0, skipped = 0, input_tokens = 0, input_bytes = 0, caps = null,
      received_at = clock_timestamp()
    where b.id = $1::uuid and b.state = 'receiving'
    returning ${columns}`,
@@ -121,11 +121,11 @@ export const positionsOfIds = named(
   `select i.item_id, i.position from millrace.batch_items i where i.batch_id = $1::uuid and i.item_id = any($2::text[]) order by i.position`,
 );
 
-/** $1 id, $2 upload, $3 'complete' or 'faulty', $4 items, $5 chunks, $6 skipped ones, $7 tokens, $8 bytes. Answers nothing for an upload that is not the one any more. */
+/** $1 id, $2 upload, $3 'complete' or 'faulty', $4 items, $5 chunks, $6 skipped ones, $7 tokens, $8 bytes, $9 what its rule for large items came to. Answers nothing for an upload that is not the one any more. */
 export const endUpload = named(
   'batches.end_upload',
   `update millrace.batches b
-   set upload_state = $3, items = $4::int, chunks = $5::int, skipped = $6::int, input_tokens = $7::bigint, input_bytes = $8::bigint,
+   set upload_state = $3, items = $4::int, chunks = $5::int, skipped = $6::int, input_tokens = $7::bigint, input_bytes = $8::bigint, caps = $9,
      received_at = clock_timestamp()
    where b.id = $1::uuid and b.upload = $2::uuid and b.upload_state = 'receiving' and b.state = 'receiving'
    returning ${columns}`,

@@ -1,6 +1,8 @@
 import { checkMessageData } from '../../../engine/pipeline/admissions.ts';
 import type { MessageBodyLimits } from '../../../engine/pipeline/message-bodies.ts';
 import type { CapabilityContext, CapabilityParts } from '../../capability.ts';
+import type { BatchValidators } from '../done/batch-validators.ts';
+import type { WebhooksSettings } from '../done/webhook-settings.ts';
 import { BatchEstimates } from './batch-estimates.ts';
 import { BatchIntake } from './batch-intake.ts';
 import { BatchUploads } from './batch-uploads.ts';
@@ -10,17 +12,20 @@ import { itemTypeOf, modelsOfPipeline } from './pipeline-types.ts';
 
 /** What the intake of batches reads of the configuration. */
 export interface BatchIntakeSettings {
-  readonly batches: IntakeSettings;
+  readonly batches: IntakeSettings & WebhooksSettings;
   readonly messages: Pick<MessageBodyLimits, 'maxBytes'> & { readonly maxDepth: number };
 }
 
 /** Composes the way in for batches. */
-export function openIntake({
-  settings: { batches, messages },
-  database,
-  clock,
-  engine: { registry, pricer, providers },
-}: CapabilityContext<BatchIntakeSettings>): CapabilityParts {
+export function openIntake(
+  {
+    settings: { batches, messages },
+    database,
+    clock,
+    engine: { registry, pricer, providers },
+  }: CapabilityContext<BatchIntakeSettings>,
+  validators: Pick<BatchValidators, 'names'>,
+): CapabilityParts {
   const ledger = new IntakeLedger(database);
   const intake = new BatchIntake({
     ledger,
@@ -38,6 +43,8 @@ export function openIntake({
       clock,
     }),
     itemTypeOf: (asked) => itemTypeOf(registry, asked),
+    validators,
+    webhooks: batches,
     clock,
   });
   return { services: [[BatchIntake, intake]] };

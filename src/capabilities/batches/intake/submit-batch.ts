@@ -50,7 +50,18 @@ export interface SubmitOptions extends StoreOptions {
   /** A moment, or a time from now on. */
   readonly deadline?: string;
   readonly threshold?: number;
+  readonly validator?: string;
+  readonly sampleSize?: number;
+  readonly sampleShare?: number;
+  readonly stratify?: string;
+  readonly minimum?: number;
+  readonly notify?: string;
   readonly priority?: number;
+  readonly share?: string;
+  readonly capTokens?: number;
+  readonly capPercentile?: number;
+  readonly capAction?: string;
+  readonly capMember?: string;
   readonly skipInvalid?: boolean;
   readonly format?: InputFormat;
   readonly form?: string;
@@ -224,10 +235,16 @@ function standsStill(state: BatchState): boolean {
 
 function requestOf(options: SubmitOptions, input: InputFile, clock: Clock): CreateBatchRequest {
   const { pipeline, type, schemaVersion: version, team, customer, feature, label = [], priority } = options;
-  const { mode, threshold, skipInvalid, deadline } = options;
+  const { mode, share, threshold, skipInvalid, deadline } = options;
+  const { capTokens, capPercentile, capAction: action, capMember: member } = options;
+  const caps = present({ inputTokens: capTokens, percentile: capPercentile, action, member });
   const settings = present({
     mode,
+    share,
+    caps: Object.keys(caps).length === 0 ? undefined : caps,
     ...(threshold === undefined ? {} : { success: { threshold } }),
+    quality: qualityOf(options),
+    ...(options.notify === undefined ? {} : { notify: { webhook: options.notify } }),
     ...(skipInvalid === true ? { onInvalid: 'skip' } : {}),
   });
   return parseRequest(
@@ -246,6 +263,14 @@ function requestOf(options: SubmitOptions, input: InputFile, clock: Clock): Crea
       deadline: givenDeadline(deadline, clock.now()),
     }),
   );
+}
+
+/** What is asked of the output; sent too where the validator is missing, to be refused. */
+function qualityOf(options: SubmitOptions): Readonly<Record<string, unknown>> | undefined {
+  const { validator, sampleSize: size, sampleShare: share, stratify, minimum } = options;
+  const sample = present({ size, share, stratify });
+  const isAsked = validator !== undefined || minimum !== undefined || Object.keys(sample).length > 0;
+  return isAsked ? present({ validator, sample, minimum }) : undefined;
 }
 
 function queryOf(options: SubmitOptions): UploadQuery {

@@ -3,7 +3,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { GroupCommit } from '../../../kernel/group-commit.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
 import type { BatchState } from '../batch.ts';
-import { type BatchMode, batchSettingsSchema } from '../batch-settings.ts';
+import { type BatchMode, batchSettingsSchema, type ShareScope } from '../batch-settings.ts';
 import type { ModeChoice } from './mode-choice.ts';
 import * as sql from './deferred-call-sql.ts';
 
@@ -11,6 +11,7 @@ import * as sql from './deferred-call-sql.ts';
 export interface ModedBatch {
   readonly id: Uuid;
   readonly mode: BatchMode;
+  readonly share: ShareScope;
   readonly state: BatchState;
   readonly beganAt: Date;
   readonly deadline: Date | undefined;
@@ -113,9 +114,11 @@ export class BatchModes {
     const { rows } = await this.#database.query<ModeRow>(sql.readMode, [id]);
     const [row] = rows;
     if (row === undefined) return undefined;
+    const { mode, share } = batchSettingsSchema.parse(JSON.parse(row.settings));
     return {
       id: row.id,
-      mode: batchSettingsSchema.parse(JSON.parse(row.settings)).mode,
+      mode,
+      share,
       state: row.state,
       beganAt: row.began_at,
       deadline: row.deadline ?? undefined,

@@ -14,6 +14,7 @@ import { type BatchRow, batchOf } from '../batch-rows.ts';
 import { batchErrors } from '../batch-errors.ts';
 import type { Batch } from '../batch.ts';
 import { messageOf } from '../run/item-message.ts';
+import { readSharedSavings } from '../sharing/shared-savings.ts';
 import type { PreviousBatch } from './compare-batches.ts';
 import { composeReport, pricedSums } from './compose-report.ts';
 import type { BatchReportDocument } from './report-document.ts';
@@ -91,6 +92,7 @@ export class BatchReports {
       parts,
       priced: await this.#priced(executor, subject, parts.calls),
       findPrice,
+      sharing: await readSharedSavings(executor, batch.id),
       previous: await previousOf(executor, batch),
     });
   }

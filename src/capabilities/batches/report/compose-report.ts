@@ -9,6 +9,8 @@ import {
   tokenClasses,
 } from '../../../pricing/token-classes.ts';
 import { type Batch, isOver, type ItemState, itemStates } from '../batch.ts';
+import { qualityResult } from '../batch-document.ts';
+import type { SharedSavings } from '../sharing/shared-savings.ts';
 import { comparisonOf, type PreviousBatch } from './compare-batches.ts';
 import type { BatchReportDocument } from './report-document.ts';
 import type { CallsRow, ReportParts, StageRow } from './report-rows.ts';
@@ -21,12 +23,13 @@ export interface ReportFacts {
   /** The calls by price and band. */
   readonly priced: readonly PricedSums[];
   readonly findPrice: FindPrice;
+  readonly sharing: SharedSavings;
   readonly previous: PreviousBatch | undefined;
 }
 
 /** The report of a batch, from the sums that the ledger gave. */
 export function composeReport(facts: ReportFacts): BatchReportDocument {
-  const { batch, asOf, parts, priced, findPrice, previous } = facts;
+  const { batch, asOf, parts, priced, findPrice, sharing, previous } = facts;
   const { id, origin, pipeline, type, version, settings, state, cause, deadline } = batch;
   const report: Omit<BatchReportDocument, 'previous'> = {
     batch: {
@@ -41,6 +44,7 @@ export function composeReport(facts: ReportFacts): BatchReportDocument {
       mode: settings.mode,
       state,
       ...(cause === undefined ? {} : { cause }),
+      ...qualityResult(batch),
       ...timeOf('deadline', deadline),
       createdAt: batch.createdAt.toISOString(),
       ...timeOf('startedAt', batch.startedAt),
@@ -58,7 +62,7 @@ export function composeReport(facts: ReportFacts): BatchReportDocument {
     tokens: tokensOf(parts.total),
     cost: costOf(parts),
     waste: wasteOf(parts),
-    savings: { ...savedIn(priced, findPrice), unknown: ['reused_answers', 'cascade'] },
+    savings: { ...savedIn(priced, findPrice), sharing, unknown: ['reused_answers', 'cascade'] },
     concentration: concentrationOf(parts),
   };
   return { ...report, ...(previous === undefined ? {} : { previous: comparisonOf(report, previous) }) };

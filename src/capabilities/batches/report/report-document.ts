@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { amountSchema, ratioSchema, savingsShape, tokensSchema } from '../../../http/document-parts.ts';
 import { tokenClasses } from '../../../pricing/token-classes.ts';
+import { qualityResultSchema } from '../batch-document.ts';
 import { batchModes } from '../batch-settings.ts';
 import { batchStates, itemEnds, itemStates } from '../batch.ts';
 
@@ -43,6 +44,7 @@ export const batchReportSchema = z.object({
       .object({ code: z.string(), detail: z.string() })
       .optional()
       .describe('Why it is halted, or ended as it did.'),
+    quality: qualityResultSchema.optional().describe('How its output was judged.'),
     deadline: z.iso.datetime().optional(),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().optional(),
@@ -153,10 +155,17 @@ export const batchReportSchema = z.object({
     .describe('By its cause.'),
   savings: z.object({
     ...savingsShape,
+    sharing: z
+      .object({
+        answers: z.int().describe('Answers that items were given without a call of their own.'),
+        savedUsd: amountSchema.describe('What the calls cost that brought them, once for each answer.'),
+        unvalued: z.int().describe('Of the answers, those whose call has no price.'),
+      })
+      .describe('Identical requests of items, answered once.'),
     unknown: z
       .array(z.enum(['reused_answers', 'cascade']))
       .describe(
-        'What nothing tells: answers that were used again, and what a large model would have cost in place of a small one.',
+        'What nothing tells: answers that were used again by their own message, and what a large model would have cost in place of a small one.',
       ),
   }),
   concentration: z.object({

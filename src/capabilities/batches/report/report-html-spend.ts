@@ -152,7 +152,7 @@ function nameOfClass(name: string): string {
 
 /** What was paid less, and more, than without caches and tiers. */
 export function savingsSection({ savings }: BatchReportDocument, digits: number): Html {
-  const { caching, tiers, unvalued } = savings;
+  const { caching, tiers, sharing, unvalued } = savings;
   const hasCaching = caching.readTokens !== '0' || !usd(caching.writeSurchargeUsd).isZero();
   const rows = [
     ...(hasCaching
@@ -171,12 +171,22 @@ export function savingsSection({ savings }: BatchReportDocument, digits: number)
       without: standardUsd,
       saved: savedUsd,
     })),
+    ...(sharing.answers === 0
+      ? []
+      : [
+          {
+            name: `Answers shared by items (${shownCount(sharing.answers)})`,
+            paid: '0',
+            without: sharing.savedUsd,
+            saved: sharing.savedUsd,
+          },
+        ]),
   ];
   return html`<section class="whole">
     <h2>Saved</h2>
     ${
       rows.length === 0
-        ? html`<p>Nothing: no call was cached, or made in a cheaper tier.</p>`
+        ? html`<p>Nothing: no call was cached, made in a cheaper tier, or shared.</p>`
         : pageTable(
             [
               { title: 'By' },

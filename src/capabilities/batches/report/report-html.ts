@@ -78,6 +78,12 @@ function findings(report: BatchReportDocument, digits: number): Html | undefined
   const { cost, batch, goneItems } = report;
   const open = [
     batch.cause === undefined ? undefined : html`<li><b>${batch.cause.code}</b>: ${batch.cause.detail}</li>`,
+    batch.quality === undefined
+      ? undefined
+      : html`<li>
+          <b>${shownCount(batch.quality.passed)}</b> of ${shownCount(batch.quality.drawn)} checked items
+          passed ${batch.quality.validator}; ${String(batch.quality.minimum)} % are needed.
+        </li>`,
     goneItems === 0
       ? undefined
       : html`<li>

@@ -10,6 +10,14 @@ const rounded = (amount: string | undefined): string =>
 const share = (ratio: string | undefined): string => (ratio === undefined ? '–' : shownPercent(ratio));
 const numbers = (...titles: readonly string[]) => titles.map((title) => ({ title, align: 'right' as const }));
 
+function qualityText({ quality }: BatchReportDocument['batch']): readonly string[] {
+  if (quality === undefined) return [];
+  const { passed, drawn, validator, minimum } = quality;
+  return [
+    `Quality     ${formatCount(passed)} of ${formatCount(drawn)} checked items passed ${validator}; ${minimum} % are needed`,
+  ];
+}
+
 /** The report as text. */
 export function reportText(report: BatchReportDocument): string {
   const { batch, items, cost, time, tokens, concentration, savings } = report;
@@ -18,10 +26,11 @@ export function reportText(report: BatchReportDocument): string {
     `${batch.name} of ${batch.team}, pipeline ${batch.pipeline}: ${batch.state}${report.isFinal ? '' : ', so far'}${batch.cause === undefined ? '' : ` (${batch.cause.code}: ${batch.cause.detail})`}`,
     '',
     `Items       ${formatCount(items.succeeded)} of ${formatCount(items.total)} succeeded (${share(items.successShare)}); ${formatCount(items.failed)} failed, ${formatCount(items.expired)} expired, ${formatCount(items.cancelled)} cancelled, ${formatCount(items.skipped)} skipped, ${formatCount(items.running + items.waiting)} open; ${formatCount(items.retried)} retried`,
+    ...qualityText(batch),
     `Time        ${time.seconds === undefined ? '–' : shownDuration(time.seconds)}`,
     `Cost        ${cost.totalUsd} USD in ${formatCount(cost.calls)} calls; waste ${rounded(cost.wasteUsd)} (${share(cost.wasteShare)})`,
     `Per item    mean ${rounded(perItem.meanUsd)}, p50 ${rounded(perItem.p50Usd)}, p95 ${rounded(perItem.p95Usd)}, most ${rounded(perItem.maxUsd)} USD; per succeeded one ${rounded(cost.perSucceededUsd)}`,
-    `Saved       ${rounded(savings.caching.savedUsd)} USD by caching${savings.tiers.map(({ tier, savedUsd }) => `, ${rounded(savedUsd)} by ${tier}`).join('')}; ${share(tokens.cacheHitRate)} of the input was read from a cache`,
+    `Saved       ${rounded(savings.caching.savedUsd)} USD by caching${savings.tiers.map(({ tier, savedUsd }) => `, ${rounded(savedUsd)} by ${tier}`).join('')}${savings.sharing.answers === 0 ? '' : `, ${rounded(savings.sharing.savedUsd)} by sharing ${formatCount(savings.sharing.answers)} answers`}; ${share(tokens.cacheHitRate)} of the input was read from a cache`,
     `Spread      the most expensive tenth of the items makes ${share(concentration.topTenthShare)} of the cost; Gini ${concentration.gini ?? '–'}`,
     ...comparison(report),
     ...open(report),

@@ -1,5 +1,6 @@
 import { named } from '../../../drivers/sql-database/sql-statement.ts';
 import { batchColumns } from '../batch-rows.ts';
+import { isGated, isUnchecked } from '../done/quality-sql.ts';
 
 /* Every statement by which batches halt and end by themselves. Each is guarded by the state that it leaves, so that it happens once. */
 
@@ -46,18 +47,20 @@ export const closeChunks = named(
    select count(*)::int as count from closed`,
 );
 
-/** $1 how many: batches whose items have all ended, with those that were skipped, end. */
+/** $1 how many: batches whose items have all ended, with those that were skipped, end; one whose output is to be checked, when it was. */
 export const finishBatches = named(
   'batches.finish',
   `with complete as (
-     select b.id, b.state, b.cause::json ->> 'code' as code, b.succeeded, b.items,
-       coalesce((b.settings::json -> 'success' ->> 'threshold')::numeric, 100) as threshold
+     select b.id, b.state, b.cause::json ->> 'code' as code, b.succeeded, b.items, b.checks, b.checks_passed,
+       coalesce((b.settings::json -> 'success' ->> 'threshold')::numeric, 100) as threshold, ${isGated} as gated,
+       (b.settings::json -> 'quality' ->> 'minimum')::numeric as minimum, b.settings::json -> 'quality' ->> 'validator' as validator
      from millrace.batches b
-     where b.state in ${openStates} and b.succeeded + b.failed + b.expired + b.cancelled + b.skipped >= b.items
+     where b.state in ${openStates} and b.succeeded + b.failed + b.expired + b.cancelled + b.skipped >= b.items and not (${isGated} and ${isUnchecked})
      order by b.id limit $1 for update skip locked),
    judged as (
      select c.*, case
        when c.state = 'cancelling' and c.code is distinct from 'deadline' then 'cancelled'
+       when c.gated and (c.checks = 0 or c.checks_passed * 100 < c.minimum * c.checks) then 'failed'
        when c.succeeded * 100 >= c.threshold * c.items then 'succeeded'
        when c.state = 'cancelling' then 'expired'
        else 'failed' end as outcome
@@ -65,8 +68,12 @@ export const finishBatches = named(
    update millrace.batches b
    set state = j.outcome, ended_at = clock_timestamp(), cause = case j.outcome
      when 'succeeded' then null
-     when 'failed' then json_build_object('code', 'below_threshold', 'detail',
-       concat(j.succeeded, ' of ', j.items, ' items succeeded; ', j.threshold, ' % are needed.'))::text
+     when 'failed' then case
+       when j.gated then json_build_object('code', 'below_quality', 'detail', case
+         when j.checks = 0 then 'There was no item to check.'
+         else concat(j.checks_passed, ' of ', j.checks, ' checked items passed "', j.validator, '"; ', j.minimum, ' % are needed.') end)
+       else json_build_object('code', 'below_threshold', 'detail',
+         concat(j.succeeded, ' of ', j.items, ' items succeeded; ', j.threshold, ' % are needed.')) end::text
      else b.cause end
    from judged j where b.id = j.id and b.state in ${openStates}
    returning ${batchColumns}`,

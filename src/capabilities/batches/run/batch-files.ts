@@ -3,7 +3,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Viewer } from '../../../http/operator.ts';
 import { startingWith, streamOf } from '../../../http/streamed-answer.ts';
 import type { Batch } from '../batch.ts';
-import type { BatchService } from './batch-service.ts';
+import type { BatchService, OutputWanted } from './batch-service.ts';
 
 /** A file of a batch, sent as it is read. */
 export interface BatchFile {
@@ -22,11 +22,7 @@ export class BatchFiles {
     this.#clock = clock;
   }
 
-  async output(
-    reference: string,
-    viewer: Viewer,
-    options: { readonly isPartial: boolean },
-  ): Promise<BatchFile> {
+  async output(reference: string, viewer: Viewer, options: OutputWanted): Promise<BatchFile> {
     return await this.#file(await this.#service.output(reference, viewer, options));
   }
 
@@ -39,7 +35,7 @@ export class BatchFiles {
     pieces,
   }: {
     readonly batch: Batch;
-    readonly pieces: AsyncGenerator<string>;
+    readonly pieces: AsyncGenerator<string | Uint8Array>;
   }): Promise<BatchFile> {
     const first = await pieces.next();
     return { name: `batch-${batch.id}`, stream: streamOf(startingWith(first, pieces), this.#clock) };

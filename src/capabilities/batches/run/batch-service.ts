@@ -4,14 +4,16 @@ import type { Operator, Viewer } from '../../../http/operator.ts';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import { batchDocument, type BatchDocument } from '../batch-document.ts';
 import { batchErrors } from '../batch-errors.ts';
-import { type Batch, isOver, type ItemState } from '../batch.ts';
+import { type Batch, isOver } from '../batch.ts';
+import type { OutputFormat } from '../done/output-formats.ts';
+import { outputParquet } from '../done/output-parquet.ts';
 import {
   allowedStates,
   type BatchChange,
   type BatchOperations,
   type BatchOrder,
 } from './batch-operations.ts';
-import type { BatchFilter, BatchStore } from './batch-store.ts';
+import type { BatchFilter, BatchStore, ItemFilter } from './batch-store.ts';
 import {
   type BatchChunks,
   type BatchItems,
@@ -28,6 +30,13 @@ export interface BatchServiceOptions {
   readonly store: BatchStore;
   readonly operations: BatchOperations;
   readonly clock: Clock;
+}
+
+/** What of a batch's output is wanted, and how; JSON Lines where no format is named. */
+export interface OutputWanted {
+  /** Whether of a batch that is not over what has ended so far. */
+  readonly isPartial: boolean;
+  readonly format?: OutputFormat | undefined;
 }
 
 type Page = { readonly limit: number; readonly after: number };
@@ -91,10 +100,7 @@ export class BatchService {
   async items(
     reference: string,
     viewer: Viewer,
-    {
-      maySeeData,
-      ...page
-    }: Page & { readonly state?: readonly ItemState[] | undefined; readonly maySeeData: boolean },
+    { maySeeData, ...page }: Page & ItemFilter & { readonly maySeeData: boolean },
   ): Promise<BatchItems> {
     const batch = await this.find(reference, viewer);
     const items = await this.#options.store.items(batch, viewer, page);
@@ -107,14 +113,14 @@ export class BatchService {
   }
 
   /**
-   * Its output in the order of the input, one JSON object a line, in pieces of whole lines. Throws MILLRACE_BATCH_STATE while the batch is not over, unless what has
-   * ended so far is wanted.
+   * Its output in the order of the input: one JSON object a line, or one row an item. Throws MILLRACE_BATCH_STATE while the batch is not over,
+   * unless what has ended so far is wanted.
    */
   async output(
     reference: string,
     viewer: Viewer,
-    { isPartial }: { readonly isPartial: boolean },
-  ): Promise<{ readonly batch: Batch; readonly pieces: AsyncGenerator<string> }> {
+    { isPartial, format }: OutputWanted,
+  ): Promise<{ readonly batch: Batch; readonly pieces: AsyncGenerator<string | Uint8Array> }> {
     const batch = await this.find(reference, viewer);
     if (!isPartial && !isOver(batch.state))
       throw stateError(
@@ -122,11 +128,8 @@ export class BatchService {
         'its output can be had when it is over; what has ended so far with partial=true',
       );
     const { store } = this.#options;
-    const pieces = piecesOf(
-      (after) => store.output(batch, viewer, after),
-      (item) => outputLine(item),
-    );
-    return { batch, pieces };
+    const pages = pagesOf((after) => store.output(batch, viewer, after));
+    return { batch, pieces: format === 'parquet' ? outputParquet(pages) : linesOf(pages, outputLine) };
   }
 
   /** Its items that did not succeed, as they were sent, with why: ready to be sent again. Data that was erased is not among them. */
@@ -136,11 +139,8 @@ export class BatchService {
   ): Promise<{ readonly batch: Batch; readonly pieces: AsyncGenerator<string> }> {
     const batch = await this.find(reference, viewer);
     const { store } = this.#options;
-    const pieces = piecesOf(
-      (after) => store.failed(batch, viewer, after),
-      (item) => failedLine(item),
-    );
-    return { batch, pieces };
+    const pages = pagesOf((after) => store.failed(batch, viewer, after));
+    return { batch, pieces: linesOf(pages, failedLine) };
   }
 
   /** No further chunk is begun; what is under way goes on to its end. Throws MILLRACE_BATCH_STATE, as everything below. */
@@ -221,16 +221,25 @@ function stateError({ origin, state }: Batch, why: string): AppError {
   return new AppError(batchErrors.MILLRACE_BATCH_STATE, `The batch "${origin.batch}" is ${state}: ${why}.`);
 }
 
-/** Page by page; the first is read when the first piece is asked for. */
-async function* piecesOf<Item extends { readonly position: number }>(
+/** Page by page; the first is read when it is asked for. */
+async function* pagesOf<Item extends { readonly position: number }>(
   read: (after: number) => Promise<readonly Item[]>,
-  lineOfItem: (item: Item) => string | undefined,
-): AsyncGenerator<string> {
+): AsyncGenerator<readonly Item[]> {
   for (let after = 0; ;) {
     const items = await read(after);
     const last = items.at(-1);
     if (last === undefined) return;
     after = last.position;
+    yield items;
+  }
+}
+
+/** In pieces of whole lines. */
+async function* linesOf<Item>(
+  pages: AsyncIterable<readonly Item[]>,
+  lineOfItem: (item: Item) => string | undefined,
+): AsyncGenerator<string> {
+  for await (const items of pages) {
     const lines = items.flatMap((item) => lineOfItem(item) ?? []);
     if (lines.length > 0) yield `${lines.join('\n')}\n`;
   }

@@ -34,13 +34,14 @@ export const listChunks = named(
 
 const ofViewer = `($2::text is null or coalesce(i.team, $3::text) = $2::text)`;
 
-/** $1 batch, $2 the only team, $3 the batch's, $4 states, $5 the last position seen, $6 how many. */
+/** $1 batch, $2 the only team, $3 the batch's, $4 states, $5 the last position seen, $6 how many, $7 states of checks. */
 export const listItems = named(
   'batches.list_items',
   `select i.position, i.item_id, i.chunk, i.message_id, i.customer, i.team, i.state, i.attempts, i.error_code, i.error_message, i.data,
-     i.cost_usd::text as cost_usd, i.unpriced, i.input_tokens, i.output_tokens, i.ended_at
+     i.cost_usd::text as cost_usd, i.unpriced, i.input_tokens, i.output_tokens, i.ended_at, i.check_state, i.check_reason
    from millrace.batch_items i
    where i.batch_id = $1::uuid and i.position > $5::int and ${ofViewer} and ($4::text[] is null or i.state = any($4::text[]))
+     and ($7::text[] is null or i.check_state = any($7::text[]))
    order by i.position limit $6`,
 );
 
@@ -57,7 +58,7 @@ const fits = `(p.bytes <= $6::int8 or p.nth = 1)`;
 export const readOutput = named(
   'batches.read_output',
   `with ${page('output', `i.state in ('succeeded', 'failed', 'expired', 'cancelled', 'skipped')`)}
-   select i.position, i.item_id, i.state, i.error_code, i.error_message, i.output, i.cost_usd::text as cost_usd, i.unpriced, i.input_tokens, i.output_tokens
+   select i.position, i.item_id, i.state, i.error_code, i.error_message, i.attempts, i.output, i.tokens, i.capped_from, i.cost_usd::text as cost_usd, i.unpriced, i.input_tokens, i.output_tokens
    from page p join millrace.batch_items i on i.batch_id = $1::uuid and i.position = p.position
    where ${fits} order by i.position`,
 );

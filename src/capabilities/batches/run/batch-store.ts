@@ -2,7 +2,7 @@ import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts'
 import { isUuid, type Uuid } from '../../../kernel/ids.ts';
 import { isStorableText } from '../../../kernel/storable-text.ts';
 import type { Viewer } from '../../../http/operator.ts';
-import type { Batch, BatchState, Cause, ChunkState, ItemEnd, ItemState } from '../batch.ts';
+import type { Batch, BatchState, Cause, CheckState, ChunkState, ItemEnd, ItemState } from '../batch.ts';
 import type { ModeNote } from '../batch-document.ts';
 import { batchOf, type BatchRow } from '../batch-rows.ts';
 import { readChoices } from '../mode/deferred-call-sql.ts';
@@ -13,6 +13,12 @@ import type { BatchPlace } from './run-requests.ts';
 export interface BatchFilter {
   readonly state?: readonly BatchState[] | undefined;
   readonly pipeline?: readonly string[] | undefined;
+}
+
+/** Which items of a batch, likewise. */
+export interface ItemFilter {
+  readonly state?: readonly ItemState[] | undefined;
+  readonly check?: readonly CheckState[] | undefined;
 }
 
 /** Chunks beside each other in the same state. */
@@ -51,16 +57,20 @@ export interface StoredItem {
   readonly unpriced: number;
   readonly tokens: { readonly input: number; readonly output: number } | undefined;
   readonly endedAt: Date | undefined;
+  /** How its output was judged; undefined where it was not drawn. */
+  readonly check: { readonly state: CheckState; readonly reason: string | undefined } | undefined;
 }
 
 /** An ended item with its line of the output. */
 export interface OutputItem extends Pick<
   StoredItem,
-  'position' | 'itemId' | 'error' | 'costUsd' | 'unpriced' | 'tokens'
+  'position' | 'itemId' | 'attempts' | 'error' | 'costUsd' | 'unpriced' | 'tokens'
 > {
   readonly state: ItemEnd;
   /** Undefined where it was skipped, or erased. */
   readonly line: string | undefined;
+  /** Where a text of it was cut before it was sent: its estimated tokens before and after. */
+  readonly cut?: { readonly fromTokens: number; readonly toTokens: number } | undefined;
 }
 
 /** An item that did not succeed, as it was sent. */
@@ -137,11 +147,7 @@ export class BatchStore {
   async items(
     batch: Batch,
     viewer: Viewer,
-    {
-      state,
-      after,
-      limit,
-    }: { readonly state?: readonly ItemState[] | undefined; readonly after: number; readonly limit: number },
+    { state, check, after, limit }: ItemFilter & { readonly after: number; readonly limit: number },
   ): Promise<readonly StoredItem[]> {
     const { rows } = await this.#database.query<ItemRow>(sql.listItems, [
       batch.id,
@@ -150,6 +156,7 @@ export class BatchStore {
       state,
       after,
       limit + 1,
+      check,
     ]);
     return rows.map((row) => ({
       position: row.position,
@@ -162,6 +169,10 @@ export class BatchStore {
       attempts: row.attempts ?? undefined,
       data: row.data ?? undefined,
       endedAt: row.ended_at ?? undefined,
+      check:
+        row.check_state === null
+          ? undefined
+          : { state: row.check_state, reason: row.check_reason ?? undefined },
       ...figuresOf(row),
     }));
   }
@@ -173,7 +184,9 @@ export class BatchStore {
       position: row.position,
       itemId: row.item_id,
       state: row.state,
+      attempts: row.attempts ?? undefined,
       line: row.output ?? undefined,
+      cut: row.capped_from === null ? undefined : { fromTokens: row.capped_from, toTokens: row.tokens },
       ...figuresOf(row),
     }));
   }
@@ -240,13 +253,18 @@ interface ItemRow extends FiguresRow {
   readonly attempts: number | null;
   readonly data: string | null;
   readonly ended_at: Date | null;
+  readonly check_state: CheckState | null;
+  readonly check_reason: string | null;
 }
 
 interface OutputRow extends FiguresRow {
   readonly position: number;
   readonly item_id: string;
   readonly state: ItemEnd;
+  readonly attempts: number | null;
   readonly output: string | null;
+  readonly tokens: number;
+  readonly capped_from: number | null;
 }
 
 interface FailedRow extends ErrorRow {

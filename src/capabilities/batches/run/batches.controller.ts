@@ -1,13 +1,16 @@
 import type { Readable } from 'node:stream';
-import { Controller, Get, Header, Inject, Param, Query, Res, StreamableFile } from '@nestjs/common';
+import { Controller, Get, Header, Headers, Inject, Param, Query, Res, StreamableFile } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { acceptedFormat } from '../../../http/accepted-format.ts';
 import { type ApiKeyIdentity, hasScope } from '../../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../../http/caller.ts';
 import { jsonOf } from '../../../http/json-content.ts';
 import { parseRequest } from '../../../http/request-faults.ts';
 import type { ResponseWriter } from '../../../http/response-writer.ts';
+import { AppError } from '../../../kernel/app-error.ts';
 import type { BatchDocument } from '../batch-document.ts';
-import { batchStates, itemStates } from '../batch.ts';
+import { batchStates, checkStates, itemStates } from '../batch.ts';
+import { type OutputFormat, outputFormatNames, outputFormats } from '../done/output-formats.ts';
 import { BatchFiles } from './batch-files.ts';
 import { BatchService } from './batch-service.ts';
 import type { BatchChunks, BatchItems, BatchList } from './run-documents.ts';
@@ -20,7 +23,8 @@ import {
   outputSchema,
 } from './run-requests.ts';
 
-const linesType = 'application/x-ndjson';
+const linesType = outputFormats.jsonl.mediaType;
+const outputTypes = outputFormatNames.map((name) => outputFormats[name].mediaType);
 const reference = {
   name: 'id',
   description: 'The id of the batch, or its name.',
@@ -121,6 +125,9 @@ export class BatchesController {
   })
   @ApiParam(reference)
   @ApiQuery(manyOf('state', 'Only items in this state', { type: 'string', enum: [...itemStates] }))
+  @ApiQuery(
+    manyOf('check', 'Only items that the quality gate judged so', { type: 'string', enum: [...checkStates] }),
+  )
   @ApiQuery(limit)
   @ApiQuery(after)
   @ApiResponse({ status: 200, description: 'A page.', content: jsonOf('BatchItems') })
@@ -135,12 +142,14 @@ export class BatchesController {
 
   @Get(':id/output')
   @RequireScope('messages:data')
+  @Header('vary', 'Accept')
   @ApiOperation({
     operationId: 'getBatchOutput',
-    summary: 'What a batch has made: a line an item, in the order of the input',
+    summary: 'What a batch has made: a line or a row an item, in the order of the input',
     description:
       'JSON Lines, sent as they are read: id, position, status, outputs or error, costUsd and tokens of the answers that were used. ' +
-      'The same bytes whenever it is asked for.',
+      'Or the same as Parquet, with the columns id, position, status, outputs (JSON), error_code, error_message, cost (DECIMAL(38, 18)), ' +
+      'currency, input_tokens, output_tokens and attempts. The same bytes whenever it is asked for.',
   })
   @ApiParam(reference)
   @ApiQuery({
@@ -149,20 +158,37 @@ export class BatchesController {
     description: 'Whether a batch that is not over gives what has ended so far.',
     schema: { type: 'boolean', default: false },
   })
+  @ApiQuery({
+    name: 'format',
+    required: false,
+    description: 'The form of the output, whatever is accepted.',
+    schema: { type: 'string', enum: [...outputFormatNames] },
+  })
   @ApiResponse({
     status: 200,
-    description: 'The lines. A transfer that breaks off is not the whole of it.',
-    content: { [linesType]: { schema: { type: 'string' } } },
+    description: 'The lines or rows. A transfer that breaks off is not the whole of it.',
+    content: {
+      [linesType]: { schema: { type: 'string' } },
+      [outputFormats.parquet.mediaType]: { schema: { type: 'string', format: 'binary' } },
+    },
   })
   async output(
     @Param('id') id: string,
     @Query() query: unknown,
+    @Headers('accept') accept: string | undefined,
     @Caller() caller: ApiKeyIdentity,
     @Res({ passthrough: true }) response: ResponseWriter,
   ): Promise<StreamableFile> {
-    const { partial: isPartial } = parseRequest(outputSchema, query);
-    const { name, stream } = await this.#files.output(id, caller, { isPartial });
-    return fileOf(response, `${name}-output`, stream);
+    const { partial: isPartial, format: asked } = parseRequest(outputSchema, query);
+    const type = acceptedFormat(accept, outputTypes);
+    const format = asked ?? outputFormatNames.find((name) => outputFormats[name].mediaType === type);
+    if (format === undefined)
+      throw new AppError(
+        'MILLRACE_NOT_ACCEPTABLE',
+        `The output of a batch can be had as ${outputTypes.join(' or ')}.`,
+      );
+    const { name, stream } = await this.#files.output(id, caller, { isPartial, format });
+    return fileOf(response, `${name}-output`, stream, format);
   }
 
   @Get(':id/failed-items')
@@ -188,14 +214,20 @@ export class BatchesController {
   ): Promise<StreamableFile> {
     parseRequest(nothingSchema, query);
     const { name, stream } = await this.#files.failedItems(id, caller);
-    return fileOf(response, `${name}-failed`, stream);
+    return fileOf(response, `${name}-failed`, stream, 'jsonl');
   }
 }
 
-function fileOf(response: ResponseWriter, name: string, stream: Readable): StreamableFile {
+function fileOf(
+  response: ResponseWriter,
+  name: string,
+  stream: Readable,
+  format: OutputFormat,
+): StreamableFile {
+  const { mediaType, extension } = outputFormats[format];
   response.header('cache-control', 'no-store');
   return new StreamableFile(stream, {
-    type: linesType,
-    disposition: `attachment; filename="${name}.jsonl"`,
+    type: mediaType,
+    disposition: `attachment; filename="${name}.${extension}"`,
   });
 }

@@ -6,6 +6,7 @@ import type { Admissions } from '../../../engine/pipeline/admissions.ts';
 import type { MessageCanceller } from '../../../engine/pipeline/message-canceller.ts';
 import type { Publisher } from '../../../engine/pipeline/publisher.ts';
 import { type Batch, isOver } from '../batch.ts';
+import { refuseLarge } from '../caps/item-caps.ts';
 import { removeSecrets } from '../../../telemetry/known-secrets.ts';
 import { batchRecord, cancelRecord } from './batch-record.ts';
 import type { BegunChunk, ChunkItem, ChunkLedger } from './chunk-ledger.ts';
@@ -123,6 +124,7 @@ export class ChunkAdmission {
   }
 
   async #admitOne({ batch }: BegunChunk, item: ChunkItem): Promise<void> {
+    refuseLarge(batch.settings.caps, batch.caps, item.tokens);
     if (item.data === undefined)
       throw new AppError(
         'MILLRACE_MESSAGE_INVALID',

@@ -25,6 +25,8 @@ export interface ChunkItem {
   readonly labels: Readonly<Record<string, string>> | undefined;
   /** JSON; undefined where it was erased meanwhile. */
   readonly data: string | undefined;
+  /** Estimated, of its data. */
+  readonly tokens: number;
 }
 
 /** How much is under way at the same time. */
@@ -83,6 +85,7 @@ export class ChunkLedger {
       team: row.team ?? undefined,
       labels: row.labels === null ? undefined : (JSON.parse(row.labels) as Readonly<Record<string, string>>),
       data: row.data ?? undefined,
+      tokens: row.tokens,
     }));
   }
 
@@ -164,4 +167,5 @@ interface ItemRow {
   readonly team: string | null;
   readonly labels: string | null;
   readonly data: string | null;
+  readonly tokens: number;
 }

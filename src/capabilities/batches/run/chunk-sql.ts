@@ -70,7 +70,7 @@ export const listUnadmitted = named(
 /** $1 batch, $2 chunk, $3 the last position seen, $4 how many: its items that are under way. */
 export const readChunkItems = named(
   'batches.read_chunk_items',
-  `select i.position, i.item_id, i.message_id, i.run, i.customer, i.team, i.labels, i.data from millrace.batch_items i
+  `select i.position, i.item_id, i.message_id, i.run, i.customer, i.team, i.labels, i.data, i.tokens from millrace.batch_items i
    where i.batch_id = $1::uuid and i.chunk = $2::int and i.state = 'running' and i.position > $3::int
    order by i.position limit $4`,
 );

@@ -172,6 +172,15 @@ export function lineOf(
   return `{"id":${JSON.stringify(id)},"position":${position},"status":"${status}",${what},"costUsd":${cost},"tokens":{"input":${inputTokens},"output":${outputTokens}}${tail}}`;
 }
 
+/** What the pipeline said in the line of an item that succeeded, as it was written; undefined in any other line. */
+export function outputsOfLine(line: string): string | undefined {
+  // Inside a text of JSON a quote has a backslash before it, so the first is that of the line itself; behind the outputs stands no text of others.
+  const mark = ',"status":"succeeded","outputs":';
+  const at = line.indexOf(mark);
+  if (at === -1) return undefined;
+  return line.slice(at + mark.length, line.lastIndexOf(',"costUsd":'));
+}
+
 function tooLarge(bytes: number): FailedPart {
   return {
     hops: 0,

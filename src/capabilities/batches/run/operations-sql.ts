@@ -91,7 +91,7 @@ const isCancelled = (
 
 /**
  * Items that failed, expired or were cancelled wait again, and what they counted for is taken back. Those whose data was erased stay
- * as they are. Nothing changes where there are none. Every count changes by what is taken back, from what it is by then: while the statement waits
+ * as they are; a sample of the output is drawn anew. Nothing changes where there are none. Every count changes by what is taken back, from what it is by then: while the statement waits
  * for the batch's row, other ends may be recorded, which it has not seen. A reason of which nothing is left stays, with 0.
  */
 export const retryBatch = named(
@@ -106,6 +106,9 @@ export const retryBatch = named(
        input_tokens = null, output_tokens = null, run = i.run + case when ${isCancelled('i')} then 1 else 0 end
      from ended e where i.batch_id = e.batch_id and i.position = e.position
      returning i.position),
+   unchecked as (
+     update millrace.batch_items i set check_state = null, check_reason = null
+     from chosen c where i.batch_id = c.id and i.check_state is not null and i.state = 'succeeded' and exists (select from ended)),
    chunks as (
      update millrace.batch_chunks k
      set state = 'waiting', attempts = 0, next_at = null, cause = null, admitted_at = null, ended_at = null,
@@ -123,6 +126,7 @@ export const retryBatch = named(
      update millrace.batches b
      set state = 'running', cause = null, ended_at = null, failed = b.failed - s.failed, expired = b.expired - s.expired,
        cancelled = b.cancelled - s.cancelled, cost_usd = b.cost_usd - s.cost_usd, unpriced = b.unpriced - s.unpriced,
+       checks = null, checks_passed = 0, checks_failed = 0,
        deadline = case when b.deadline > clock_timestamp() then b.deadline end, counted_from = b.succeeded + b.failed - s.failed
      from (
        select count(*)::int as items, count(*) filter (where state = 'failed')::int as failed, count(*) filter (where state = 'expired')::int as expired,

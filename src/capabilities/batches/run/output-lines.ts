@@ -4,8 +4,15 @@ import { lineOf } from './item-end.ts';
 
 /* The lines of the files that a batch hands out. */
 
-/** The line of an ended item; one that was skipped, or erased since, has none in the ledger. */
+/** The line of an ended item, marked where a text of the item was cut. */
 export function outputLine(item: OutputItem): string {
+  const line = wholeLine(item);
+  const { cut } = item;
+  return cut === undefined ? line : `${line.slice(0, -1)},"truncated":${JSON.stringify(cut)}}`;
+}
+
+/** One that was skipped, or erased since, has none in the ledger. */
+function wholeLine(item: OutputItem): string {
   if (item.line !== undefined) return item.line;
   const { state, error, costUsd, unpriced, tokens } = item;
   const used = {

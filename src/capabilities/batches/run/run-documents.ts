@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { amountSchema } from '../../../http/document-parts.ts';
 import { formatUsd, usd } from '../../../kernel/money.ts';
 import { batchDocument, batchDocumentSchema } from '../batch-document.ts';
-import { type Batch, chunkStates, itemStates } from '../batch.ts';
+import { type Batch, checkStates, chunkStates, itemStates } from '../batch.ts';
 import type { ChunkRange, StoredItem } from './batch-store.ts';
 
 /* How batches that run are shown, by the API and by commands. */
@@ -53,6 +53,16 @@ export const batchItemsSchema = z.object({
         .describe('Of the answers that it used; null where one has no price.'),
       tokens: z.object({ input: z.int(), output: z.int() }).optional(),
       endedAt: z.iso.datetime().optional(),
+      check: z
+        .object({
+          state: z.enum(checkStates),
+          reason: z
+            .string()
+            .optional()
+            .describe('Why it failed, for callers with the scope `messages:data`.'),
+        })
+        .optional()
+        .describe('Of one that was drawn for the quality gate.'),
       input: z
         .unknown()
         .optional()
@@ -92,7 +102,7 @@ export function describeChunks(range: ChunkRange): BatchChunks['chunks'][number]
 }
 
 export function describeItem(item: StoredItem, maySeeData: boolean): BatchItems['items'][number] {
-  const { costUsd, unpriced, tokens, error, endedAt, attempts } = item;
+  const { costUsd, unpriced, tokens, error, endedAt, attempts, check } = item;
   return {
     id: item.itemId,
     position: item.position,
@@ -106,6 +116,14 @@ export function describeItem(item: StoredItem, maySeeData: boolean): BatchItems[
     ...(costUsd === undefined ? {} : { costUsd: unpriced > 0 ? null : formatUsd(usd(costUsd)) }),
     ...(tokens === undefined ? {} : { tokens: { ...tokens } }),
     ...(endedAt === undefined ? {} : { endedAt: endedAt.toISOString() }),
+    ...(check === undefined
+      ? {}
+      : {
+          check: {
+            state: check.state,
+            ...(maySeeData && check.reason !== undefined ? { reason: check.reason } : {}),
+          },
+        }),
     ...(maySeeData && item.data !== undefined ? { input: JSON.parse(item.data) as unknown } : {}),
   };
 }

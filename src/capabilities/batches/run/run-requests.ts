@@ -4,7 +4,8 @@ import type { Uuid } from '../../../kernel/ids.ts';
 import { isReportable, reportableYears } from '../../../kernel/reportable-time.ts';
 import { isStorableText, storableProblem } from '../../../kernel/storable-text.ts';
 import { readWholeNumber, wholeNumberOrText } from '../../../kernel/written-number.ts';
-import { batchStates, itemStates } from '../batch.ts';
+import { batchStates, checkStates, itemStates } from '../batch.ts';
+import { outputFormatNames } from '../done/output-formats.ts';
 
 /* What may be asked about batches and of them. A field that is not known is a fault: a mistyped one that is ignored would do something else. */
 
@@ -66,6 +67,7 @@ export const listChunksSchema = z.strictObject({ limit, after: position });
 /** GET /v1/batches/{id}/items: the query string. */
 export const listItemsSchema = z.strictObject({
   state: listOf(z.enum(itemStates, { error: `is any of ${itemStates.join(', ')}` })).optional(),
+  check: listOf(z.enum(checkStates, { error: `is any of ${checkStates.join(', ')}` })).optional(),
   limit,
   after: position,
 });
@@ -76,6 +78,9 @@ export const outputSchema = z.strictObject({
     .enum(['true', 'false'], { error: 'is true or false' })
     .default('false')
     .transform((text) => text === 'true'),
+  format: z
+    .enum(outputFormatNames, { error: `is any of ${outputFormatNames.join(', ')}, given once` })
+    .optional(),
 });
 
 /** A query string that has nothing to say. */
