@@ -21,8 +21,8 @@ export const claimChunks = named(
        from millrace.batches r where r.state = 'running' order by r.priority desc, r.begun_at nulls first, r.started_at, r.id limit $5) b
      cross join lateral (select count(*)::int as running from millrace.batch_chunks n where n.batch_id = b.id and n.state = 'running') u
      where u.running < b.in_flight and coalesce((
-       select true from millrace.batch_chunks w
-       where w.batch_id = b.id and w.state = 'waiting' and coalesce(w.next_at, timestamptz '-infinity') <= clock_timestamp() limit 1), false)
+       select coalesce(w.next_at, timestamptz '-infinity') <= clock_timestamp() from millrace.batch_chunks w
+       where w.batch_id = b.id and w.state = 'waiting' order by coalesce(w.next_at, timestamptz '-infinity'), w.chunk limit 1), false)
      order by b.priority desc, b.begun_at nulls first, b.started_at, b.id limit $3),
    candidates as (
      select r.id, r.priority, r.begun_at, r.started_at, c.chunk, c.items, r.running + row_number() over (partition by r.id order by c.due, c.chunk) as round
