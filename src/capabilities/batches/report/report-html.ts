@@ -42,8 +42,8 @@ export function renderReportHtml(report: BatchReportDocument): string {
     ${concentrationSection(report, digits)} ${previousSection(report)}`,
     footer: html`<p>
         Computed from the price of every call of the batch. Total, exact: ${cost.totalUsd} USD. Amounts above
-        are rounded to ${digits} digits, so that rows may seem to differ from totals by the last one. Waste is
-        part of the total. Percentiles are values that occur.
+        are rounded to ${digits} digits, small ones to more, so that rows may seem to differ from totals by
+        the last one. Waste is part of the total. Percentiles are values that occur.
       </p>
       <p>Batch ${batch.id}, figures of ${asOf}.</p>`,
   });
@@ -176,8 +176,7 @@ function itemsSection({ items, reasons, otherReasons, failedItems }: BatchReport
               ],
             )}
             <p class="note">
-              Ready to be resubmitted: <a href="${failedItems}">${failedItems}</a>, or
-              <code>millrace batch failed</code>.
+              Ready to be resubmitted: <code>GET ${failedItems}</code>, or <code>millrace batch failed</code>.
             </p>
           </section>`
     }`;
