@@ -165,6 +165,38 @@ export function batchQualityContract(name: string, open: () => Promise<SqlDataba
       expect([seen.length, (await fixture.batch(other)).state]).toEqual([0, 'cancelled']);
     });
 
+    it.each([
+      ['cancellation', 'succeeded', 20],
+      ['cancellation', 'failed', 19],
+      ['deadline', 'failed', 19],
+    ] as const)(
+      'lets a batch end by its items where the %s came when all had ended: %s',
+      async (what, state, passing) => {
+        const id = await fixture.submit({ items: 20, settings: { tripwire: { share: 100 } } });
+        await fixture.turns();
+        await fixture.work((n) => (n > passing ? { kind: 'dies', code: 'MILLRACE_STAGE_FAILED' } : good(n)));
+        if (what === 'cancellation') await fixture.service.cancel('night', 'late', { actor: 'ann' });
+        else
+          await fixture.database.execute(
+            `update millrace.batches set deadline = clock_timestamp() - interval '1 second'`,
+          );
+        await fixture.turns();
+        expect(await fixture.batch(id)).toMatchObject({
+          state,
+          cause: state === 'succeeded' ? undefined : { code: 'below_threshold' },
+          ended: { succeeded: passing, failed: 20 - passing },
+        });
+      },
+    );
+
+    it('lets a batch end by its checks where the cancellation came when all were made', async () => {
+      const id = await ended({ minimum: 50 });
+      await check(validator((n) => n > 15));
+      await fixture.service.cancel('night', 'late', { actor: 'ann' });
+      await fixture.turns();
+      expect(await fixture.batch(id)).toMatchObject({ state: 'failed', cause: { code: 'below_quality' } });
+    });
+
     it('halts where nobody has the validator, and goes on when it is resumed where somebody has', async () => {
       const id = await ended({ minimum: 0 });
       expect(await fixture.gate({}).turn(never)).toBe(false);
@@ -179,6 +211,44 @@ export function batchQualityContract(name: string, open: () => Promise<SqlDataba
       expect(await fixture.batch(id)).toMatchObject({
         state: 'succeeded',
         checks: { drawn: 20, failed: 20 },
+      });
+    });
+
+    it('checks a batch anew that its quality let fail, when it is run again without an item to run', async () => {
+      const id = await ended({ sample: { size: 10 } });
+      await check(validator(() => false));
+      await fixture.turns();
+      expect(await fixture.batch(id)).toMatchObject({ state: 'failed', cause: { code: 'below_quality' } });
+      const retried = await fixture.service.retry('night', 'the validator is repaired', { actor: 'ann' });
+      expect([retried.items, retried.batch.state]).toEqual([0, 'running']);
+      expect([(await fixture.batch(id)).checks, await checked(id, 'failed')]).toEqual([undefined, []]);
+      expect((await fixture.audit()).at(-1)).toMatchObject({ action: 'batches.retry', affected: 0 });
+      await check();
+      await fixture.turns();
+      expect(await fixture.batch(id)).toMatchObject({
+        state: 'succeeded',
+        ended: { succeeded: 20, failed: 0 },
+        costUsd: '0.2',
+        checks: { drawn: 10, passed: 10, failed: 0 },
+      });
+      await expect(fixture.service.retry('night', 'again', { actor: 'ann' })).rejects.toMatchObject({
+        code: 'MILLRACE_BATCH_STATE',
+      });
+    });
+
+    it('checks a batch anew that is resumed after its validator was missing', async () => {
+      const id = await ended({}, { items: 10 });
+      const gate = fixture.gate({ even: validator(() => false) });
+      while ((await fixture.batch(id)).checks?.failed !== 8) await gate.turn(never);
+      await fixture.gate({}).turn(never);
+      expect(await fixture.batch(id)).toMatchObject({ state: 'halted', checks: { drawn: 10, failed: 8 } });
+      await fixture.service.resume('night', 'the validator is repaired', { actor: 'ann' });
+      expect([(await fixture.batch(id)).checks, await checked(id, 'failed')]).toEqual([undefined, []]);
+      await check();
+      await fixture.turns();
+      expect(await fixture.batch(id)).toMatchObject({
+        state: 'succeeded',
+        checks: { drawn: 10, passed: 10 },
       });
     });
 

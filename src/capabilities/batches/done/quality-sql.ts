@@ -11,8 +11,10 @@ const openStates = `('running', 'paused', 'halted', 'cancelling')`;
 const threshold = `coalesce((b.settings::json -> 'success' ->> 'threshold')::numeric, 100)`;
 
 /** Whether batch `b` names a validator, and would succeed without one. */
-export const isGated = `(b.settings::json -> 'quality' is not null and b.succeeded * 100 >= ${threshold} * b.items
-       and (b.state <> 'cancelling' or b.cause::json ->> 'code' = 'deadline'))`;
+export const needsQuality = `(b.settings::json -> 'quality' is not null and b.succeeded * 100 >= ${threshold} * b.items)`;
+
+/** Whether the end of such a batch waits for its checks: that of one that an operator cancels does not. */
+export const isGated = `(${needsQuality} and (b.state <> 'cancelling' or b.cause::json ->> 'code' = 'deadline'))`;
 
 /** Whether checks of batch `b` are to come. */
 export const isUnchecked = `(b.checks is null or b.checks_passed + b.checks_failed < b.checks)`;
