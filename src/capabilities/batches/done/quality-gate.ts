@@ -47,7 +47,7 @@ export class QualityGate {
   readonly #found: Found[] = [];
   readonly #asks = new Set<Promise<void>>();
   /** Why items could not be read, which is not their validators' fault. */
-  #failures: unknown[] = [];
+  readonly #failures: Error[] = [];
   #wake: (() => void) | undefined;
 
   constructor(options: QualityGateOptions) {
@@ -190,7 +190,9 @@ export class QualityGate {
     } catch (error) {
       // A store that is away fails the turn, and the check stays open.
       this.#turns.putBack(check, clock.monotonicMs());
-      this.#failures.push(error);
+      this.#failures.push(
+        error instanceof Error ? error : new Error('an item cannot be read', { cause: error }),
+      );
       return;
     }
     const item = { batch: batch.name, id, position, team, customer, labels, data };
@@ -206,13 +208,14 @@ export class QualityGate {
     answer: { readonly kind: 'no_verdict' | 'failed'; readonly problem: string; readonly error?: unknown },
     end: (ended: EndedCheck) => void,
   ): void {
-    const { clock, logger } = this.#options;
+    const { clock, logger, metrics } = this.#options;
     const { batch, position, failures } = check;
     const what = { batch: batch.id, position, failures: failures + 1, problem: answer.problem };
     if (answer.kind === 'no_verdict') {
       logger.error(what, 'a validator of a batch is faulty, it gives no verdict: the check has failed');
       end(badCheck(position, `The validator is faulty: ${answer.problem}`));
     } else if (this.#turns.postpone(check, clock.monotonicMs())) {
+      metrics.increment('batch_quality_checks_total', { result: 'asked_again' });
       logger.warn({ ...what, error: answer.error }, 'a validator of a batch failed: it is asked again later');
     } else {
       logger.error({ ...what, error: answer.error }, 'a validator of a batch failed: the check has failed');
