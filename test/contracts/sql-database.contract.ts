@@ -204,6 +204,16 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
       }
     });
 
+    it('carries texts that are larger than the pieces in which answers come', async () => {
+      const texts = [1, 1638, 1639, 14_000, 20_001].map((times) => '\u{feff}éa日😀'.repeat(times));
+      const { rows } = await database.query<{ one: string }>(
+        { name: 'test.large', text: 'select one, 1 as two from unnest($1::text[]) as one' },
+        [texts],
+      );
+      // Not the texts themselves, of which a failure would print all.
+      expect(rows.map(({ one }) => texts.indexOf(one))).toEqual([0, 1, 2, 3, 4]);
+    });
+
     it('carries any instant to the millisecond', async () => {
       const instant = fc.date({
         min: new Date('0001-01-01T00:00:00Z'),
