@@ -22,6 +22,7 @@ const named: Readonly<Record<string, string>> = {
   yellow: '#FADE2A',
   'light-yellow': '#FFEE52',
   green: '#73BF69',
+  'light-green': '#96D98D',
   'dark-blue': '#1F60C4',
   blue: '#5794F2',
   'light-blue': '#8AB8FF',

@@ -58,6 +58,30 @@ const fillCalls = `insert into millrace.calls (id, message_id, fencing_token, or
    from (values ('settled'), ('unsettled'), ('outside')) k(kind)
    cross join (select id, created_at, finished_at from millrace.messages where state = 'completed') m`;
 
+/**
+ * A batch that is under way in forty chunks, of messages that wait and of completed ones, whose ends are to be recorded; those that
+ * wait have a call that is put off. And one with as many items in many chunks that was cancelled before they were begun.
+ */
+const fillBatches = `
+  insert into millrace.batches (id, team, name, customer, feature, pipeline, type, version, settings, state, upload_state, items, chunks, actor, started_at)
+    values ('00000000-0000-0000-0000-00000000000a', 'blue', 'running', 'c', 'f', 'default', 'work', 1, '{}', 'running', 'complete', 1000000, 1, 'ann', now()),
+      ('00000000-0000-0000-0000-00000000000b', 'blue', 'ended', 'c', 'f', 'default', 'work', 1, '{}', 'cancelled', 'complete', 1000000, 1, 'ann', now());
+  insert into millrace.batch_items (batch_id, position, item_id, chunk, message_id, data, data_bytes, tokens, state)
+    select '00000000-0000-0000-0000-00000000000a', m.n, 'item-' || m.n, 1 + m.n % 40, m.id, '{}', 2, 1, 'running'
+    from (select id, row_number() over (order by state = 'pending', id)::int as n from millrace.messages
+      where state = 'completed' or parked_for is null and available_at <= now() and state = 'pending') m;
+  insert into millrace.batch_items (batch_id, position, item_id, chunk, message_id, data, data_bytes, tokens)
+    select '00000000-0000-0000-0000-00000000000b', n, 'item-' || n, 1 + n / 10, gen_random_uuid(), '{}', 2, 1 from generate_series(1, (select count(*)::int from millrace.batch_items)) n;
+  insert into millrace.batch_chunks (batch_id, chunk, first_position, items, attempts, begun, state, admitted_at)
+    select batch_id, chunk, min(position), count(*), 1, 1, case when bool_or(state = 'running') then 'running' else 'waiting' end, case when bool_or(state = 'running') then now() end
+    from millrace.batch_items group by batch_id, chunk;
+  insert into millrace.calls (id, message_id, fencing_token, step, ordinal, attempt, state, provider, model, operation, tier, request_kind, request_digest, reserved_at, upper_bound_usd)
+    select gen_random_uuid(), i.message_id, 1, 'answer', 0, 1, 'reserved', 'openai', 'gpt-5-mini', 'chat', 'default', 'batch', 'digest', now(), 0.1
+    from millrace.batch_items i join millrace.messages m on m.id = i.message_id and m.state = 'pending';
+  insert into millrace.deferred_calls (call_id, message_id, batch_id, account, model, endpoint, body_bytes, estimated_tokens, bounds, state)
+    select c.id, c.message_id, '00000000-0000-0000-0000-00000000000a', 'openai', 'gpt-5-mini', '/v1/responses', 2, 1, '{}', 'sent'
+    from millrace.calls c where c.state = 'reserved';`;
+
 /** Nobody listens there: what waits for export goes on to wait. */
 const nobody = 'http://127.0.0.1:9';
 
@@ -98,6 +122,7 @@ describe.skipIf(!canRunHere)('what a host does over and over', { timeout: 300_00
     await database.query({ name: 'test.messages', text: fillMessages }, [waiting, others]);
     await database.execute(`
       ${fillCalls};
+      ${fillBatches}
       insert into millrace.failures (message_id, fencing_token, at, code, retryable, detail)
         select id, 1, now(), 'MILLRACE_MODEL_NETWORK', true, '{}' from millrace.messages where state = 'dead_lettered';
       insert into millrace.outbox (target, line)
@@ -184,6 +209,11 @@ describe.skipIf(!canRunHere)('what a host does over and over', { timeout: 300_00
       'ledger.list_payload_removals',
       'ledger.measure_coverage',
       'admission.count_models',
+      'batches.find_ended_items',
+      'batches.read_trees',
+      'batches.read_answers',
+      'batches.record_ends',
+      'batches.claim_chunks',
     ])
       expect([...large.keys()]).toContain(name);
   });

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { createMillraceApp } from '../../src/host/create-millrace-app.ts';
 import { defineMessage, defineStage, Stage, type StageContext } from '../../src/millrace.ts';
-import { newHostDirectory } from '../support/migrated-columns.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { runCommand } from '../support/run-command.ts';
 
@@ -21,7 +22,8 @@ class SlowStage {
 }
 
 it('tells what is due to wait for a worker beside a host, and for a host where none runs', async () => {
-  const directory = await newHostDirectory('mr-due-');
+  // Nothing is there: the host makes it.
+  const directory = await mkdtemp(join(tmpdir(), 'mr-due-'));
   onTestFinished(() => rm(directory, { recursive: true }));
   const status = async (): Promise<string> => (await runCommand(['status', '--data', directory])).stdout;
   const { logger, lines } = recordingLogger();

@@ -158,6 +158,8 @@ export async function runKilledBatch(options: KilledBatchOptions): Promise<Batch
     }
     for (const host of hosts) host.start();
     const batch = await Promise.race(hosts.map((host) => host.over()));
+    // One that still starts does not know the signal yet.
+    await allHosts(hosts, (host) => host.working());
     await allHosts(hosts, (host) => host.terminate());
     const left = await readLedger(hosts[0]?.directory ?? '', services);
     const output = readFileSync(join(hosts[0]?.directory ?? '', outputFile), 'utf8');
@@ -173,6 +175,7 @@ class BatchHost {
   #child: ChildProcess | undefined;
   #said = '';
   #over = Promise.withResolvers<BatchDocument>();
+  #working = Promise.withResolvers<void>();
   #isOver = false;
 
   constructor(options: BatchHostOptions) {
@@ -187,6 +190,11 @@ class BatchHost {
     return this.#isOver;
   }
 
+  /** Resolves when it works; rejects when it ends before. */
+  working(): Promise<void> {
+    return this.#working.promise;
+  }
+
   /** Resolves when its batch is over; rejects when it ends of itself. */
   over(): Promise<BatchDocument> {
     return this.#over.promise;
@@ -199,6 +207,9 @@ class BatchHost {
     // Who waits for it is told; a host that only works has nobody waiting.
     over.promise.catch(() => undefined);
     this.#over = over;
+    const working = Promise.withResolvers<void>();
+    working.promise.catch(() => undefined);
+    this.#working = working;
     const child = fork(join(import.meta.dirname, 'killed-batch-host.ts'), [JSON.stringify(this.#options)], {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -208,12 +219,15 @@ class BatchHost {
       this.#said = `${this.#said}${text}`.slice(-4000);
     });
     child.on('message', (news: BatchHostNews) => {
+      if (news.kind === 'working') working.resolve();
       if (news.kind !== 'over') return;
       this.#isOver = true;
       over.resolve(news.batch);
     });
     child.once('exit', (code, signal) => {
-      over.reject(new Error(`A host ended with ${String(code ?? signal)}: ${this.#said}`));
+      const error = new Error(`A host ended with ${String(code ?? signal)}: ${this.#said}`);
+      working.reject(error);
+      over.reject(error);
     });
   }
 

@@ -65,6 +65,7 @@ export interface CallRow {
   readonly answer_ref: string | null;
   readonly parameters: string | null;
   readonly shared_request: string | null;
+  readonly reserved_at: Date | string;
 }
 
 /** Metered models over a real ledger (PGlite, in memory) and a payload store in a directory of their own. */
@@ -160,7 +161,7 @@ export async function openMeteredModels(): Promise<ModelsHarness> {
         name: 'test.calls',
         text: `select id, message_id, step, ordinal, attempt, state, outcome, settlement, error_type, provider, model, tier,
           operation, answered_model, provider_request_id, tokens, raw_usage, cost_usd::text, upper_bound_usd::text,
-          waste_reason, price_reference, first_chunk_ms, answer, answer_ref, parameters, is_suspect, shared_request
+          waste_reason, price_reference, first_chunk_ms, answer, answer_ref, parameters, is_suspect, shared_request, reserved_at
           from millrace.calls order by reserved_at, step, ordinal, attempt`,
       });
       return rows;

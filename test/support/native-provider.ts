@@ -31,8 +31,8 @@ export interface NativeCase {
   /** What proves that the configured account was used. */
   readonly signedWith: (headers: IncomingHttpHeaders) => unknown;
   readonly tokens: Readonly<Record<string, number>>;
-  /** US dollars a million times each count, as products and their sum. */
-  readonly arithmetic: string;
+  /** US dollars a million times each count, as products and their sum; by the time of the call, where the price has hours of the day. */
+  readonly arithmetic: string | ((at: Date) => string);
   /** As the row has it, where it is not "default". */
   readonly tier?: string;
   readonly answered: string | null;
@@ -40,8 +40,8 @@ export interface NativeCase {
   readonly settlement?: string;
 }
 
-/** The providers in real SDK packages against a server on loopback, over a ledger of their own. Prices are those of this time. */
-export const nativeTime = new Date('2026-11-01T12:00:00Z');
+/** The providers in real SDK packages against a server on loopback, over a ledger of their own. What they sign is signed at this time. */
+const nativeTime = new Date('2026-11-01T12:00:00Z');
 
 export interface NativeRequest {
   readonly path: string;
@@ -114,7 +114,10 @@ export function testNativeProvider(native: NativeProviders, wanted: NativeCase):
       is_suspect: false,
     });
     expect(JSON.parse(row?.tokens ?? '')).toEqual(wanted.tokens);
-    expect(row?.cost_usd).toBe(formatUsd(sumOfProducts(wanted.arithmetic).div(1_000_000)));
+    const { arithmetic } = wanted;
+    const products =
+      typeof arithmetic === 'string' ? arithmetic : arithmetic(new Date(row?.reserved_at ?? 0));
+    expect(row?.cost_usd).toBe(formatUsd(sumOfProducts(products).div(1_000_000)));
     expect(row?.raw_usage).not.toBeNull();
     const [request, ...others] = native.requests;
     expect(others).toEqual([]);

@@ -32,14 +32,15 @@ const findByIds = named(
    where c.id = any($1::uuid[]) and ${isAnswered} order by c.id`,
 );
 
-/** $1 roots, $2 how many: answers of all messages of their trees. */
+/** $1 roots, $2 how many: answers of all messages of their trees, by index (`offset 0`) once for each message. */
 const findOfTrees = named(
   'ledger.find_answers_of_trees',
   `with tree as materialized (
-     select m.* from millrace.messages m where m.id = any($1::uuid[])
-     union all
-     select m.* from millrace.messages m where m.root_id = any($1::uuid[]) and m.parent_id is not null)
-   select ${columns} from tree m join millrace.calls c on c.message_id = m.id
+     select o.* from unnest($1::uuid[]) as r(id) cross join lateral (
+       select m.* from millrace.messages m where m.id = r.id
+       union all
+       select m.* from millrace.messages m where m.root_id = r.id and m.parent_id is not null) o)
+   select ${columns} from tree m cross join lateral (select c.* from millrace.calls c where c.message_id = m.id offset 0) c
    where ${isAnswered} order by c.id limit $2`,
 );
 

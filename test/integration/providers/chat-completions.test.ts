@@ -68,6 +68,12 @@ const mistral = {
   total_tokens: 1512,
   num_cached_tokens: 1000,
 };
+/** When DeepSeek costs half, by UTC. */
+function isAtNight(at: Date): boolean {
+  const minutes = at.getUTCHours() * 60 + at.getUTCMinutes();
+  return minutes >= 16 * 60 + 30 || minutes < 30;
+}
+
 const deepseek = {
   prompt_tokens: 1500,
   completion_tokens: 52,
@@ -138,7 +144,9 @@ describe('providers of chat completions', () => {
     paths: bothPaths('/chat/completions'),
     signedWith: bearer('deepseek-key'),
     tokens: { ...cached, text_output: 12, reasoning: 40 },
-    arithmetic: '500×0.27 + 1000×0.07 + 52×1.1',
+    // Half of it from 16:30 to 00:30 UTC.
+    arithmetic: (at) =>
+      isAtNight(at) ? '500×0.135 + 1000×0.035 + 52×0.55' : '500×0.27 + 1000×0.07 + 52×1.1',
     answered: 'deepseek-chat',
     requestId: id,
   });

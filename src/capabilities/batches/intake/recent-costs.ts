@@ -44,8 +44,9 @@ const callsOfMessages = named(
    from (
      select r.id as root_id, r.id as message_id from unnest($1::uuid[]) as r(id)
      union all
-     select d.root_id, d.id from millrace.messages d where d.root_id = any($1::uuid[]) and d.parent_id is not null) t
-   join millrace.calls c on c.message_id = t.message_id
+     select r.id, d.id from unnest($1::uuid[]) as r(id)
+     cross join lateral (select d.id from millrace.messages d where d.root_id = r.id and d.parent_id is not null offset 0) d) t
+   cross join lateral (select c.* from millrace.calls c where c.message_id = t.message_id offset 0) c
    where c.state = 'settled' and c.tokens is not null
    order by t.root_id, c.id limit $2`,
 );

@@ -60,8 +60,12 @@ export const readOpenBatches = named(
    from open o`,
 );
 
-const chunksIn = (state: string): string => `select c.items - c.ended as open_items
-       from open o join millrace.batch_chunks c on c.batch_id = o.id and c.state = '${state}' limit ${gaugeLimits.chunks}`;
+/** By the index of the state, once for each open batch (`order by` and `offset 0` keep it so): chunks of batches that are over are not read. */
+const chunksIn = (
+  state: string,
+): string => `select c.items - c.ended as open_items from open o cross join lateral (
+       select c.items, c.ended from millrace.batch_chunks c where c.batch_id = o.id and c.state = '${state}' order by c.batch_id, c.chunk offset 0) c
+       limit ${gaugeLimits.chunks}`;
 
 /** Chunks of open batches by their state, and the items of those that are under way. One row. */
 export const readChunks = named(

@@ -54,7 +54,7 @@ async function writeReport(
     print(context, json ? JSON.stringify(report, undefined, 2) : reportText(report));
   } else {
     const { renderReportHtml } = await import('./report-html.ts');
-    await writeWhole(Readable.from([renderReportHtml(report)]), file);
+    await writeWhole(Readable.from([renderReportHtml(report, { isServed: false })]), file);
     tell(context, `${report.cost.totalUsd} USD for ${report.items.total} items, in ${file}.`);
   }
   return exitCodes.ok;

@@ -21,8 +21,8 @@ export const claimChunks = named(
        from millrace.batches r where r.state = 'running' order by r.priority desc, r.begun_at nulls first, r.started_at, r.id limit $5) b
      cross join lateral (select count(*)::int as running from millrace.batch_chunks n where n.batch_id = b.id and n.state = 'running') u
      where u.running < b.in_flight and coalesce((
-       select true from millrace.batch_chunks w
-       where w.batch_id = b.id and w.state = 'waiting' and coalesce(w.next_at, timestamptz '-infinity') <= clock_timestamp() limit 1), false)
+       select coalesce(w.next_at, timestamptz '-infinity') <= clock_timestamp() from millrace.batch_chunks w
+       where w.batch_id = b.id and w.state = 'waiting' order by coalesce(w.next_at, timestamptz '-infinity'), w.chunk limit 1), false)
      order by b.priority desc, b.begun_at nulls first, b.started_at, b.id limit $3),
    candidates as (
      select r.id, r.priority, r.begun_at, r.started_at, c.chunk, c.items, r.running + row_number() over (partition by r.id order by c.due, c.chunk) as round
@@ -93,11 +93,16 @@ export const leaveAdmission = named(
    where batch_id = $1::uuid and chunk = $2::int and begun = $3::int and state = 'running' and admitted_at is null`,
 );
 
-/** $1 batch, $2 positions, $3 the ids of their messages. */
+/** $1 batch, $2 positions, $3 the ids of their messages, $4 of those they had: items remember these. One that has another by then stays as it is. */
 export const setMessageIds = named(
   'batches.set_message_ids',
-  `update millrace.batch_items i set message_id = u.message_id
-   from unnest($2::int[], $3::uuid[]) as u(position, message_id) where i.batch_id = $1::uuid and i.position = u.position`,
+  `with moved as (
+     update millrace.batch_items i set message_id = u.message_id
+     from unnest($2::int[], $3::uuid[], $4::uuid[]) as u(position, message_id, was)
+     where i.batch_id = $1::uuid and i.position = u.position and i.message_id = u.was
+     returning i.batch_id, i.position, u.was)
+   insert into millrace.batch_item_runs (batch_id, position, message_id)
+   select m.batch_id, m.position, m.was from moved m order by m.position on conflict do nothing`,
 );
 
 /** $1 batch, $2 chunk: the messages of all its items are there. No row where it is not under way any more. */

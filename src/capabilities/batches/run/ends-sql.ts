@@ -6,22 +6,30 @@ import { named } from '../../../drivers/sql-database/sql-statement.ts';
  * maker, by the sweep that finds it abandoned, or by whoever keeps calls that are put off.
  */
 
-/** The messages of trees, by their roots in $1. Materialized: no worker process is started for the few rows of a group of items. */
+/*
+ * `offset 0` keeps a look-up apart from what asks for it, so that it is made by its index once for each row: whatever the statistics say
+ * of tables that have just been filled, nothing here reads all messages or all open calls.
+ */
+
+/** The messages of trees, by their roots in $1. */
 const trees = (columns: string): string => `tree as materialized (
-     select ${columns} from millrace.messages m where m.id = any($1::uuid[])
-     union all
-     select ${columns} from millrace.messages m where m.root_id = any($1::uuid[]) and m.parent_id is not null)`;
+     select o.* from unnest($1::uuid[]) as r(id) cross join lateral (
+       select ${columns} from millrace.messages m where m.id = r.id
+       union all
+       select ${columns} from millrace.messages m where m.root_id = r.id and m.parent_id is not null) o)`;
 
-/** Whether anything that followed from a root is open: one look at an index for each, however many messages there are. */
-const hasOpen = (root: string): string => `coalesce((select true from millrace.messages d
-       where d.root_id = ${root} and d.parent_id is not null and d.sweep_at is not null limit 1), false)`;
+/** Whether anything that followed from a root is open. */
+const hasOpen = (root: string): string => `coalesce((select true from (
+       select d.sweep_at from millrace.messages d where d.root_id = ${root} and d.parent_id is not null offset 0) d where d.sweep_at is not null limit 1), false)`;
 
-/** Whether a call of the tree is open, by an index: asked of trees of which no message is. */
-const hasOpenCall = (
-  root: string,
-): string => `(coalesce((select true from millrace.calls c where c.message_id = ${root} and c.state = 'reserved' limit 1), false)
-       or coalesce((select true from millrace.messages d join millrace.calls c on c.message_id = d.id
-         where d.root_id = ${root} and d.parent_id is not null and c.state = 'reserved' limit 1), false))`;
+/** Whether a call of the message is open, among the calls of the message and not among those that are open. */
+const hasOpenCallOf = (message: string): string =>
+  `(select true from (select c.state from millrace.calls c where c.message_id = ${message} offset 0) c where c.state = 'reserved' limit 1)`;
+
+/** Whether a call of the tree is open: asked of trees of which no message is. */
+const hasOpenCall = (root: string): string => `(coalesce(${hasOpenCallOf(root)}, false)
+       or coalesce((select true from (select d.id from millrace.messages d where d.root_id = ${root} and d.parent_id is not null offset 0) d
+         where coalesce(${hasOpenCallOf('d.id')}, false) limit 1), false))`;
 
 /** Whether the item's chunk is not just being admitted: dead letters of an earlier attempt may be about to live again. */
 const isAdmitted = (
@@ -44,9 +52,12 @@ export const findEnded = named(
      select i.batch_id, i.chunk, i.position, i.item_id, i.message_id from millrace.batch_items i
      where i.state = 'running' and (i.batch_id, i.chunk, i.position) > ($1::uuid, $2::int, $3::int)
      order by i.batch_id, i.chunk, i.position limit $4),
+   done as materialized (
+     select l.* from looked l cross join lateral (select m.sweep_at from millrace.messages m where m.id = l.message_id offset 0) m
+     where m.sweep_at is null),
    ended as materialized (
-     select l.* from looked l join millrace.messages m on m.id = l.message_id
-     where ${isAdmitted('l')} and m.sweep_at is null and not ${hasOpen('l.message_id')} and not ${hasOpenCall('m.id')}
+     select l.* from done l
+     where ${isAdmitted('l')} and not ${hasOpen('l.message_id')} and not ${hasOpenCall('l.message_id')}
      order by l.batch_id, l.chunk, l.position limit $5)
    select p.batch_id as last_batch, p.chunk as last_chunk, p.position as last_position, n.looked,
      e.batch_id, e.chunk, e.position, e.item_id, e.message_id, s.bytes
@@ -126,8 +137,8 @@ export const readAnswers = named(
    select t.root_id, c.id, c.cost_usd::text as cost_usd, c.tokens, c.settlement <> 'free' as is_billed,
      row_number() over (partition by t.id, c.step, c.ordinal order by c.attempt desc, c.fencing_token desc, c.id desc) = 1 as is_used
    from tree t cross join lateral (
-     select c.id, c.step, c.ordinal, c.attempt, c.fencing_token, c.cost_usd, c.tokens, c.settlement from millrace.calls c
-     where c.message_id = t.id and c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null) c`,
+     select c.* from millrace.calls c where c.message_id = t.id offset 0) c
+   where c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null`,
 );
 
 /**
