@@ -66,7 +66,8 @@ const orders = {
   pause: 'begin no further chunk; what is under way goes on to its end',
   resume: 'let a batch go on that is paused, or that halted',
   cancel: 'end what has not ended; what has stays as it is',
-  retry: 'run items again that failed, expired or were cancelled; what was paid for is used again',
+  retry:
+    'run items again that failed, expired or were cancelled, and check output anew that was not good enough; what was paid for is used again',
 } as const;
 
 /** The commands that watch and steer batches. */
@@ -178,7 +179,11 @@ async function operate(
     const { batch, items: count } = await withService(context, options, (service) =>
       service.retry(name, reason, operatorOf(options)),
     );
-    if (options.json !== true) tell(context, `${formatCount(count)} items run again.`);
+    const done =
+      count === 0
+        ? 'No item runs again; the output is checked anew.'
+        : `${formatCount(count)} items run again.`;
+    if (options.json !== true) tell(context, done);
     return showBatch(context, batch, options);
   }
   const batch = await withService(context, options, (service) =>
