@@ -107,6 +107,29 @@ describe('millrace batch submit', () => {
     });
   });
 
+  it('refuses another request or input under the name of a batch, and says what differs', async () => {
+    const file = await fileOf('used.jsonl', jsonl(tickets(3)));
+    const submit = ['submit', file, ...who, ...stages, '--deadline', '6h'];
+    await batch(...submit);
+    const exists = (what: RegExp) => ({
+      code: 'MILLRACE_BATCH_EXISTS',
+      message: expect.stringMatching(what) as unknown,
+      todo: expect.stringContaining('--name') as unknown,
+    });
+    await expect(batch(...submit, '--customer', 'other', '--threshold', '90')).rejects.toMatchObject(
+      exists(/differently: customer, threshold\.$/),
+    );
+    await expect(batch(...submit, '--deadline', '7h')).rejects.toMatchObject(exists(/deadline/));
+    await fileOf('used.jsonl', jsonl(tickets(2)));
+    await expect(batch(...submit)).rejects.toMatchObject(exists(/"used" already .* another input\.$/));
+    const dry = await batch(...submit, '--customer', 'other', '--dry-run', '--json');
+    expect(batchEstimateSchema.parse(JSON.parse(dry.stdout))).toMatchObject({ items: 2 });
+    expect(dry.stderr).toContain('There is a batch of this name (running); it is as it was');
+    await fileOf('used.jsonl', jsonl(tickets(3)));
+    const again = await batch(...submit);
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('was submitted before')]);
+  });
+
   it('names every faulty line, and leaves nothing behind', async () => {
     const file = await fileOf('faulty.jsonl', `${jsonl(tickets(2))}{"data":{}}\nnope\n`);
     const { code, stdout, stderr } = await batch('submit', file, ...who, ...stages);

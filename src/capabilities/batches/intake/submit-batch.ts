@@ -14,7 +14,7 @@ import { formatCount } from '../../../terminal/text-table.ts';
 import { type BatchState, isOver } from '../batch.ts';
 import { batchDocument } from '../batch-document.ts';
 import { batchErrors } from '../batch-errors.ts';
-import { givenDeadline } from '../batch-options.ts';
+import { deadlineMsOf, givenDeadline } from '../batch-options.ts';
 import { batchText } from '../batch-text.ts';
 import type { BatchIntake } from './batch-intake.ts';
 import { batchProgress } from './batch-progress.ts';
@@ -118,19 +118,21 @@ async function submit(submission: Submission): Promise<number> {
   const { context, options, intake, clock, input, actor } = submission;
   const query = queryOf(options);
   const request = requestOf(options, input, clock);
-  const before = await submittedBefore(intake, options.team, request.name);
+  if (options.dryRun === true) return await dryRun(submission, request, query);
+  const deadlineMs = deadlineMsOf(options.deadline);
+  const { confirm } = input;
+  const before = await intake.submitted(request, inputOf(input, query), { actor }, { deadlineMs, confirm });
   if (before !== undefined) {
     tell(
       context,
-      'A batch of this name was submitted before; it is shown as it is, and nothing is sent again.',
+      `${before.isSameInput === true ? 'The batch' : 'A batch of this name (whether of the same input is not known)'} was submitted before; it is shown as it is, and nothing is sent again.`,
     );
-    return await finish(submission, before);
+    return await finish(submission, before.batch);
   }
-  if (options.dryRun === true) return await dryRun(submission, request, query);
   if (options.wait === true) requireHost(submission);
-  const { batch, isNew } = await intake.create(request, { actor });
+  const { batch, isNew } = await intake.create(request, { actor }, { deadlineMs });
   const taken = await intake
-    .upload(batch.id, inputOf(input, query), {}, input.confirm)
+    .upload(batch.id, inputOf(input, query), {}, confirm)
     .catch(async (error: unknown) => {
       // What cannot be read leaves nothing: the name is free for the corrected input, however it is asked for then.
       if (isNew && isOfInput(error))
@@ -162,7 +164,7 @@ async function dryRun(
   showEstimate(submission, run.estimate);
   tell(context, 'Nothing was started, and nothing is left of the dry run.');
   if (run.existing !== undefined)
-    tell(context, 'A batch of this name waits to be started; it is as it was, with its items.');
+    tell(context, `There is a batch of this name (${run.existing.state}); it is as it was, with its items.`);
   return exitCodes.ok;
 }
 
@@ -174,16 +176,6 @@ function inputOf({ format, encoding, bytes, path }: InputFile, query: UploadQuer
 function showInputFaults(context: SubmitContext, error: unknown): void {
   if (!isInputFault(error)) throw error;
   showFaults(context, error.faults, error.message);
-}
-
-/** The batch of this name, if it has left the hands of who submitted it. */
-async function submittedBefore(
-  intake: BatchIntake,
-  team: string,
-  name: string,
-): Promise<IncomingBatch | undefined> {
-  const batch = await intake.named(team, name);
-  return batch?.state === 'receiving' ? undefined : batch;
 }
 
 /** Shows the batch, after waiting for its end if asked to. */
