@@ -8,6 +8,7 @@ import { addBatchCommand } from '../../src/capabilities/batches/batch-command.ts
 import { batchDocumentSchema } from '../../src/capabilities/batches/batch-document.ts';
 import { batchEstimateSchema } from '../../src/capabilities/batches/intake/estimate-document.ts';
 import { openInput } from '../../src/capabilities/batches/intake/input-file.ts';
+import { runCommandLine } from '../../src/cli/command-line.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import type { StageDefinition } from '../../src/engine/pipeline/stage-definition.ts';
 import { installationOf } from '../../src/host/command-installation.ts';
@@ -280,6 +281,45 @@ describe('millrace batch', () => {
     expect((await batch('failed', 'steered')).stdout).toBe('');
     expect((await batch('cancel', 'steered', '--reason', 'enough')).stdout).toMatch(/state +cancelling/);
     await expect(batch('show', 'nothing')).rejects.toMatchObject({ code: 'MILLRACE_BATCH_NOT_FOUND' });
+  });
+
+  it('ends quietly when nobody reads its output any more, and says what else is wrong with it', async () => {
+    await batch('submit', await fileOf('piped.jsonl', jsonl(tickets(3))), ...who, ...stages);
+    const into = async (code: string, ...args: readonly string[]) => {
+      const failure = Object.assign(new Error(`write ${code}`), { code });
+      const stdout = new Writable({ write: (_chunk, _encoding, done) => done(failure) });
+      const stderr = new Collected();
+      const surroundings = { environment: {}, stdout, stderr, clock: systemClock };
+      return [
+        await runCommandLine(['batch', ...args, '--data', directory], surroundings),
+        stderr.text.split('\n')[0],
+      ];
+    };
+    const output = ['output', 'piped', '--partial', '--format', 'parquet'];
+    expect(await into('EPIPE', 'list')).toEqual([0, '']);
+    expect(await into('EPIPE', ...output)).toEqual([0, '']);
+    expect(await into('ENOSPC', ...output)).toEqual([1, 'Unexpected error: write ENOSPC']);
+  });
+
+  it('says of a file that cannot be written by which option, and why', async () => {
+    await batch('submit', await fileOf('written.jsonl', jsonl(tickets(1))), ...who, ...stages);
+    const nowhere = join(directory, 'no', 'folder');
+    for (const [option, ...args] of [
+      ['--html', 'report', 'written'],
+      ['--output', 'output', 'written', '--partial'],
+    ] as const) {
+      const command = ['batch', ...args, option, nowhere, '--data', directory, '--verbose'];
+      const { code, stderr } = await runCommand(command);
+      expect([code, stderr.split('\n')[0]]).toEqual([
+        2,
+        `MILLRACE_REQUEST_INVALID: ${option}: ${nowhere} cannot be written: there is no such folder; name a file that can`,
+      ]);
+      expect(stderr).toMatch(/\n +at /);
+      const again = await runCommand(['batch', ...args, option, directory, '--data', directory]);
+      expect(again.stderr).toContain(`${option}: is there already`);
+      const forced = await runCommand(['batch', ...args, option, directory, '--force', '--data', directory]);
+      expect(forced.stderr).toContain(`${option}: ${directory} cannot be written: it is a folder;`);
+    }
   });
 
   it('estimates, starts and discards what the API has made', async () => {

@@ -30,7 +30,7 @@ export const batchErrors = declareErrors({
     status: 409,
     retryable: false,
     what: 'The team has another batch of this name, which was asked for differently, or has another input.',
-    todo: 'Choose another name (`--name` at the terminal), or ask for exactly what the batch of this name was made with.',
+    todo: 'Choose another name (`--name`), or ask for exactly what the batch of this name was made with.',
   },
   MILLRACE_BATCH_INPUT_INVALID: {
     status: 422,

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { type Command, Option } from 'commander';
 import { parseRequest } from '../../http/request-faults.ts';
@@ -13,6 +12,7 @@ import {
   withStoreOptions,
 } from '../../terminal/command-context.ts';
 import { refuseExisting, writeWhole } from '../../terminal/output-file.ts';
+import { writePieces } from '../../terminal/output-streams.ts';
 import { formatCount } from '../../terminal/text-table.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
 import { nameOption, namesOption } from '../../terminal/option-values.ts';
@@ -205,7 +205,7 @@ async function output(context: CommandContext, name: string, options: OutputOpti
   if (file !== undefined && !force) await refuseExisting(file);
   await withService(context, options, async (service) => {
     const { pieces } = await service.output(name, viewerOf(options), { isPartial, format });
-    if (file === undefined) await writeAll(context, pieces);
+    if (file === undefined) await writePieces(context.stdout, pieces);
     else await writeWhole(Readable.from(pieces, { objectMode: false }), file);
   });
   return exitCodes.ok;
@@ -214,17 +214,9 @@ async function output(context: CommandContext, name: string, options: OutputOpti
 async function failed(context: CommandContext, name: string, options: BatchOptions): Promise<number> {
   await withService(context, options, async (service) => {
     const { pieces } = await service.failedItems(name, viewerOf(options));
-    await writeAll(context, pieces);
+    await writePieces(context.stdout, pieces);
   });
   return exitCodes.ok;
-}
-
-/** What programs read, as it is: as fast as it is taken. */
-async function writeAll(
-  { stdout }: CommandContext,
-  pieces: AsyncIterable<string | Uint8Array>,
-): Promise<void> {
-  for await (const piece of pieces) if (!stdout.write(piece)) await once(stdout, 'drain');
 }
 
 function showBatch(context: CommandContext, batch: BatchDocument, options: BatchOptions): number {

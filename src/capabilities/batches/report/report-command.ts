@@ -44,7 +44,7 @@ async function writeReport(
   options: ReportOptions,
 ): Promise<number> {
   const { team, html: file, json = false, force = false } = options;
-  if (file !== undefined && !force) await refuseExisting(file);
+  if (file !== undefined && !force) await refuseExisting(file, 'html');
   const { withBatchReports } = await import('./command-report.ts');
   const id = name.toLowerCase();
   const report = await withBatchReports(await context.installation(options), (reports) =>
@@ -54,7 +54,7 @@ async function writeReport(
     print(context, json ? JSON.stringify(report, undefined, 2) : reportText(report));
   } else {
     const { renderReportHtml } = await import('./report-html.ts');
-    await writeWhole(Readable.from([renderReportHtml(report)]), file);
+    await writeWhole(Readable.from([renderReportHtml(report)]), file, 'html');
     tell(context, `${report.cost.totalUsd} USD for ${report.items.total} items, in ${file}.`);
   }
   return exitCodes.ok;
