@@ -34,6 +34,7 @@ import { addReconcileCommand } from '../capabilities/costs/reconciliation/reconc
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
+import { nameUnknownOptionsFirst } from './unknown-options.ts';
 import { addTailCommand } from '../capabilities/message-operations/tail-command.ts';
 
 /** Runs one command line, without the program's name. Resolves with the exit code after the last effect. */
@@ -112,6 +113,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     const { definitionsOf, loadStages } = await import('./load-stages.ts');
     return definitionsOf(await loadStages(file));
   });
+  nameUnknownOptionsFirst(program);
   program.hook('preSubcommand', (_, command) => context.beforeCommand?.(command.name()));
   return program;
 }

@@ -2,19 +2,17 @@ import { appendFile, rm, writeFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import { Command } from 'commander';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { addBatchCommand } from '../../src/capabilities/batches/batch-command.ts';
 import { batchDocumentSchema } from '../../src/capabilities/batches/batch-document.ts';
 import { batchEstimateSchema } from '../../src/capabilities/batches/intake/estimate-document.ts';
 import { openInput } from '../../src/capabilities/batches/intake/input-file.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
-import type { StageDefinition } from '../../src/engine/pipeline/stage-definition.ts';
-import { installationOf } from '../../src/host/command-installation.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { supportStages, tickets } from '../support/batch-intake-fixture.ts';
+import { tickets } from '../support/batch-intake-fixture.ts';
+import { CapturedOutput } from '../support/captured-output.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
+import { runBatchCommand } from '../support/run-batch-command.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* `millrace batch` on an embedded installation that no host runs on. */
@@ -34,37 +32,8 @@ async function change(statement: string): Promise<void> {
   await database.close();
 }
 
-class Collected extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
 /** Runs `millrace batch …` with the stages of the pipeline "support" as what --stages names. */
-async function batch(...args: readonly string[]) {
-  const [stdout, stderr] = [new Collected(), new Collected()];
-  let code = 0;
-  const program = new Command('millrace').exitOverride();
-  const context = {
-    environment: {},
-    stdout,
-    stderr,
-    clock: systemClock,
-    installation: (options: { readonly config?: string; readonly data?: string }) =>
-      Promise.resolve(installationOf({}, options)),
-  };
-  const bind =
-    <Arguments extends readonly unknown[]>(action: (...parameters: Arguments) => Promise<number>) =>
-    async (...parameters: Arguments): Promise<void> => {
-      code = await action(...parameters);
-    };
-  const stages = supportStages as unknown as readonly StageDefinition[];
-  addBatchCommand(program, context, bind, () => Promise.resolve(stages));
-  await program.parseAsync(['batch', ...args, '--data', directory], { from: 'user' });
-  return { code, stdout: stdout.text, stderr: stderr.text };
-}
+const batch = (...args: readonly string[]) => runBatchCommand(args, { directory });
 
 const who = ['--pipeline', 'support', '--team', 'blue', '--customer', 'acme', '--feature', 'search'];
 const stages = ['--stages', 'stages.js'];
@@ -142,7 +111,7 @@ describe('millrace batch submit', () => {
     const skipping = await batch('submit', file, ...who, ...stages, '--skip-invalid');
     expect(skipping.code, skipping.stderr).toBe(0);
     expect(skipping.stderr).toContain('2 items are left out.');
-    expect(skipping.stdout).toMatch(/4 in 1 chunks: 0 succeeded, 2 skipped, 2 open/);
+    expect(skipping.stdout).toMatch(/4 in 1 chunk: 0 succeeded, 2 skipped, 2 open/);
   });
 
   it('starts and leaves nothing with --dry-run', async () => {
@@ -249,8 +218,12 @@ describe('millrace batch', () => {
       /steered +blue +support +running +600 /,
     );
     expect((await batch('show', 'steered')).stdout).toMatch(/chunks +1–3 waiting/);
+    await change(`update millrace.batch_chunks set state = 'running', ended = 249 where chunk = 1`);
     const paused = await batch('pause', 'steered', '--reason', 'to look');
     expect(paused.stdout).toMatch(/state +paused/);
+    expect(paused.stderr).toContain(
+      '1 item was begun and runs to its end. To stop their messages too: millrace pause batch "steered"',
+    );
     const changed = await batch(
       'change',
       'steered',
@@ -288,7 +261,7 @@ describe('millrace batch', () => {
     const into = async (code: string, ...args: readonly string[]) => {
       const failure = Object.assign(new Error(`write ${code}`), { code });
       const stdout = new Writable({ write: (_chunk, _encoding, done) => done(failure) });
-      const stderr = new Collected();
+      const stderr = new CapturedOutput();
       const surroundings = { environment: {}, stdout, stderr, clock: systemClock };
       return [
         await runCommandLine(['batch', ...args, '--data', directory], surroundings),
@@ -362,6 +335,47 @@ describe('millrace batch', () => {
     await batch('submit', file, ...who, ...stages);
     await expect(batch('submit', file, ...who, ...stages, '--wait')).rejects.toMatchObject(noHost);
     expect((await batch('show', 'alone')).stdout).toMatch(/state +running/);
+  });
+
+  it('says that the batch goes on when waiting for it is interrupted', async () => {
+    const file = await fileOf('interrupted.jsonl', jsonl(tickets(1)));
+    const bars = new CapturedOutput();
+    const waiting = runBatchCommand(['submit', file, ...who, ...stages, '--wait'], {
+      directory,
+      stderr: bars,
+      isAlone: false,
+    });
+    await expect.poll(() => bars.text).toContain('running, 0/1 item,');
+    process.emit('SIGINT', 'SIGINT');
+    const { code, stderr } = await waiting;
+    expect([code, stderr.split('\n').at(-2)]).toEqual([
+      130,
+      'The batch goes on. See how far it is: millrace batch show "interrupted" --team "blue".',
+    ]);
+    expect((await batch('show', 'interrupted')).stdout).toMatch(/items +1 in 1 chunk: /);
+  });
+
+  it('names what is wrong with a command line in the words of the command line', async () => {
+    const wrong = async (...args: readonly string[]) => (await runCommand(['batch', ...args])).stderr;
+    const unknown = await wrong('submit', 'x.jsonl', '--pipline', 'support');
+    expect(unknown).toMatch(/^error: unknown option '--pipline'\n\(Did you mean --pipeline\?\)/);
+    expect(await wrong('submit', 'x.jsonl')).toMatch(/^error: required option '--pipeline <name>'/);
+    expect(await wrong('pause', 'x')).toContain('--reason: is required\n');
+    expect(await wrong('submit', directory, ...who)).toContain('<file>: is a directory: ');
+    const nowhere = await wrong(
+      'submit',
+      await fileOf('bare.jsonl', '{"subject":"a"}\n'),
+      ...who,
+      '--data',
+      'no',
+    );
+    expect(nowhere).toMatch(/^MILLRACE_DATA_NOT_FOUND: [^]*"millrace start" makes the ledger/);
+    const bare = await batch('submit', join(directory, 'bare.jsonl'), ...who, ...stages);
+    expect(bare.stderr).toContain('say --form bare\n');
+    await batch('submit', join(directory, 'bare.jsonl'), ...who, ...stages, '--form', 'bare');
+    expect(await wrong('output', 'bare', '--data', directory)).toContain(
+      'has ended so far with --partial.\n',
+    );
   });
 
   it('runs what is submitted under the name of a batch whose discard broke off', async () => {

@@ -10,7 +10,8 @@ import {
   tell,
 } from '../../../terminal/command-context.ts';
 import { operatorName } from '../../../terminal/operator-name.ts';
-import { formatCount } from '../../../terminal/text-table.ts';
+import { type ShutdownSignals, watchShutdownSignals } from '../../../terminal/shutdown-signals.ts';
+import { formatCounted } from '../../../terminal/text-table.ts';
 import { type BatchState, isOver } from '../batch.ts';
 import { batchDocument } from '../batch-document.ts';
 import { batchErrors } from '../batch-errors.ts';
@@ -23,6 +24,7 @@ import type { IntakeCommandSettings } from './command-intake.ts';
 import type { BatchEstimate } from './estimate-document.ts';
 import { estimateText } from './estimate-text.ts';
 import type { BatchInput, InputFormat } from './input/input-records.ts';
+import { bareForm } from './input/jsonl-records.ts';
 import { type InputFile, openInput } from './input-file.ts';
 import type { IncomingBatch } from './intake-ledger.ts';
 import {
@@ -181,7 +183,21 @@ function showInputFaults(context: SubmitContext, error: unknown): void {
 /** Shows the batch, after waiting for its end if asked to. */
 async function finish(submission: Submission, batch: IncomingBatch): Promise<number> {
   const { context, options } = submission;
-  const ended = options.wait === true ? await waited(submission, batch) : batch;
+  const signals = options.wait === true ? watchShutdownSignals(() => undefined) : undefined;
+  let ended = batch;
+  try {
+    if (signals !== undefined) ended = await waited(submission, batch, signals);
+  } finally {
+    signals?.release();
+  }
+  if (signals?.signal.aborted === true && !isOver(ended.state)) {
+    const { batch: name, team } = ended.origin;
+    tell(
+      context,
+      `The batch goes on. See how far it is: millrace batch show ${JSON.stringify(name)} --team ${JSON.stringify(team)}.`,
+    );
+    return signals.exitCode();
+  }
   const document = batchDocument(ended);
   print(context, options.json === true ? JSON.stringify(document, undefined, 2) : batchText(document));
   if (isOver(ended.state) && ended.state !== 'succeeded')
@@ -194,17 +210,23 @@ function howToGoOn({ origin: { batch: name, team } }: IncomingBatch): string {
   return `Items that did not succeed run again with: millrace batch retry ${JSON.stringify(name)} --team ${JSON.stringify(team)} --reason "…". Or submit the input under another name (--name).`;
 }
 
-/** Until it has ended, or stands still until somebody does something. */
-async function waited(submission: Submission, batch: IncomingBatch): Promise<IncomingBatch> {
+/** Until it has ended, or stands still until somebody does something, or a signal comes. */
+async function waited(
+  submission: Submission,
+  batch: IncomingBatch,
+  { signal }: ShutdownSignals,
+): Promise<IncomingBatch> {
   const { context, intake, clock } = submission;
   const progress = batchProgress(context.stderr);
   let now = batch;
   try {
     for (;;) {
       progress.show(now, clock.monotonicMs());
-      if (isOver(now.state) || standsStill(now.state)) return now;
+      if (isOver(now.state) || standsStill(now.state) || signal.aborted) return now;
       requireHost(submission);
-      await clock.sleep(progress.intervalMs);
+      await clock.sleep(progress.intervalMs, signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
       now = await intake.find(batch.id, {});
     }
   } finally {
@@ -302,16 +324,22 @@ function isInputFault(error: unknown): error is AppError {
 }
 
 function showFaults(context: SubmitContext, faults: AppError['faults'], message: string): void {
-  for (const { field, problem } of faults) tell(context, `${field}: ${problem}`);
+  for (const { field, problem } of faults) tell(context, `${field}: ${atTerminal(problem)}`);
   tell(
     context,
     `${batchErrors.MILLRACE_BATCH_INPUT_INVALID.code}: ${message.split(':')[0] ?? message}. Nothing was started.`,
   );
 }
 
+/** The option for the parameter of the API that a fault names. */
+function atTerminal(problem: string): string {
+  return problem.replace(bareForm, '--form bare');
+}
+
 function showSkipped(context: SubmitContext, { batch, faults, faultCount }: TakenUpload): void {
-  for (const { field, problem } of faults) tell(context, `left out: ${field}: ${problem}`);
-  if (faultCount > 0) tell(context, `${formatCount(batch.ended.skipped)} items are left out.`);
+  for (const { field, problem } of faults) tell(context, `left out: ${field}: ${atTerminal(problem)}`);
+  if (faultCount > 0)
+    tell(context, `${formatCounted(batch.ended.skipped, 'item is', 'items are')} left out.`);
 }
 
 function showEstimate({ context, options }: Submission, estimate: BatchEstimate): void {

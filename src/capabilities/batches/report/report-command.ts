@@ -12,6 +12,7 @@ import {
 } from '../../../terminal/command-context.ts';
 import { nameOption } from '../../../terminal/option-values.ts';
 import { refuseExisting, writeWhole } from '../../../terminal/output-file.ts';
+import { formatCounted } from '../../../terminal/text-table.ts';
 import type { BatchReportSettings } from './command-report.ts';
 import { reportText } from './report-text.ts';
 
@@ -54,8 +55,11 @@ async function writeReport(
     print(context, json ? JSON.stringify(report, undefined, 2) : reportText(report));
   } else {
     const { renderReportHtml } = await import('./report-html.ts');
-    await writeWhole(Readable.from([renderReportHtml(report)]), file, 'html');
-    tell(context, `${report.cost.totalUsd} USD for ${report.items.total} items, in ${file}.`);
+    await writeWhole(Readable.from([renderReportHtml(report, { isServed: false })]), file, 'html');
+    tell(
+      context,
+      `${report.cost.totalUsd} USD for ${formatCounted(report.items.total, 'item')}, in ${file}.`,
+    );
   }
   return exitCodes.ok;
 }

@@ -8,5 +8,9 @@ export const reportForms = [
     mediaType: 'application/json',
     render: (report: BatchReportDocument): string => `${JSON.stringify(report, undefined, 2)}\n`,
   },
-  { name: 'html', mediaType: 'text/html', render: renderReportHtml },
+  {
+    name: 'html',
+    mediaType: 'text/html',
+    render: (report: BatchReportDocument) => renderReportHtml(report, { isServed: true }),
+  },
 ] as const;

@@ -27,7 +27,11 @@ const ends: Readonly<Record<BatchReportDocument['batch']['state'], string>> = {
   expired: 'It did not end by its deadline.',
 };
 
-export function renderReportHtml(report: BatchReportDocument): string {
+/** The page. `isServed`: by the API, whose paths are links then; in a file they would lead nowhere. */
+export function renderReportHtml(
+  report: BatchReportDocument,
+  { isServed }: { readonly isServed: boolean },
+): string {
   const { batch, cost, asOf } = report;
   const digits = digitsFor(cost.totalUsd);
   return renderPage({
@@ -37,13 +41,13 @@ export function renderReportHtml(report: BatchReportDocument): string {
     period: html`Team <bdi>${batch.team}</bdi>, pipeline <bdi>${batch.pipeline}</bdi>,
       ${batch.startedAt === undefined ? 'not started' : `from ${shownUtc(batch.startedAt)}`}${batch.endedAt === undefined ? '' : ` to ${shownUtc(batch.endedAt)}`}${batch.deadline === undefined ? '' : `, deadline ${shownUtc(batch.deadline)}`}
       (UTC), mode ${batch.mode}. ${ends[batch.state]} Amounts are in US dollars.`,
-    body: html`${summary(report, digits)} ${findings(report, digits)} ${itemsSection(report)}
+    body: html`${summary(report, digits)} ${findings(report, digits)} ${itemsSection(report, isServed)}
     ${timeSection(report)} ${spendSections(report, digits)} ${savingsSection(report, digits)}
     ${concentrationSection(report, digits)} ${previousSection(report)}`,
     footer: html`<p>
         Computed from the price of every call of the batch. Total, exact: ${cost.totalUsd} USD. Amounts above
-        are rounded to ${digits} digits, so that rows may seem to differ from totals by the last one. Waste is
-        part of the total. Percentiles are values that occur.
+        are rounded to ${digits} digits, small ones to more, so that rows may seem to differ from totals by
+        the last one. Waste is part of the total. Percentiles are values that occur.
       </p>
       <p>Batch ${batch.id}, figures of ${asOf}.</p>`,
   });
@@ -137,7 +141,10 @@ const endNames = {
   skipped: 'Skipped',
 } as const;
 
-function itemsSection({ items, reasons, otherReasons, failedItems }: BatchReportDocument): Html {
+function itemsSection(
+  { items, reasons, otherReasons, failedItems }: BatchReportDocument,
+  isServed: boolean,
+): Html {
   const parts: readonly BarPart[] = [
     { name: 'succeeded', count: items.succeeded, tone: 'good' },
     { name: 'failed', count: items.failed, tone: 'bad' },
@@ -176,8 +183,9 @@ function itemsSection({ items, reasons, otherReasons, failedItems }: BatchReport
               ],
             )}
             <p class="note">
-              Ready to be resubmitted: <a href="${failedItems}">${failedItems}</a>, or
-              <code>millrace batch failed</code>.
+              Ready to be resubmitted:
+              ${isServed ? html`<a href="${failedItems}">${failedItems}</a>` : html`<code>GET ${failedItems}</code>`},
+              or <code>millrace batch failed</code>.
             </p>
           </section>`
     }`;
