@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Host } from '../../src/host/host.ts';
@@ -16,6 +15,7 @@ import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { CapturedOutput } from '../support/captured-output.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
@@ -39,14 +39,6 @@ let millrace: Millrace;
 let aborts: unknown[];
 let failures = 0;
 let hanging = 0;
-
-class CapturedOutput extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
 
 const stages = [
   {

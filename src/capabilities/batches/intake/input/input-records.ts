@@ -7,7 +7,8 @@ import { AppError } from '../../../../kernel/app-error.ts';
 import { loadOptional } from '../../../../kernel/optional-package.ts';
 import type { CsvOptions } from './csv-records.ts';
 import { bounded, decodedBytes, type InputEncoding } from './input-bytes.ts';
-import type { PlaceName } from './input-faults.ts';
+import { InputDigest } from './input-digest.ts';
+import { type PlaceName, UnreadableInput } from './input-faults.ts';
 import type { InputRecord, TableColumns } from './input-record.ts';
 import type { UploadQuery } from '../intake-requests.ts';
 import type { IntakeSettings } from '../intake-settings.ts';
@@ -45,27 +46,45 @@ export function placeNameOf(format: InputFormat): PlaceName {
 /**
  * The items of an input. At most one item is held, of Parquet one row group. Throws UnreadableInput where nothing more can be read,
  * MILLRACE_REQUEST_TOO_LARGE beyond the bounds, MILLRACE_MEDIA_TYPE_UNSUPPORTED for
- * compressed Parquet, which compresses itself, and MILLRACE_PACKAGE_MISSING for CSV where its reader is not installed.
+ * compressed Parquet, which compresses itself, and MILLRACE_PACKAGE_MISSING for CSV where its reader is not installed. When all is read, the
+ * digest is that of the input.
  */
-export function inputRecords(input: BatchInput, bounds: InputBounds): AsyncIterable<InputRecord> {
+export function inputRecords(
+  input: BatchInput,
+  bounds: InputBounds,
+  digest: InputDigest,
+): AsyncIterable<InputRecord> {
   const { format, encoding, query, bytes } = input;
   const maxBytes = bounds.maxDataBytes + besideDataBytes;
   switch (format) {
     case 'jsonl':
-      return jsonlRecords(decodedBytes(bytes, encoding, bounds), {
+      return jsonlRecords(digest.over(decodedBytes(bytes, encoding, bounds)), {
         form: query.form,
         maxLineBytes: maxBytes,
         maxDepth: bounds.maxDepth,
       });
     case 'csv':
-      return csvItems(decodedBytes(bytes, encoding, bounds), {
+      return csvItems(digest.over(decodedBytes(bytes, encoding, bounds)), {
         columns: columnsOf(query),
         types: query.types,
         maxRecordBytes: maxBytes,
       });
     case 'parquet':
-      return tableRecords(input, bounds, maxBytes);
+      return tableRecords(input, { bounds, maxRowBytes: maxBytes, digest });
   }
+}
+
+/** The digest of an input that is read for nothing else; undefined where it cannot be read. Throws MILLRACE_REQUEST_TOO_LARGE. */
+export async function digestOfInput(input: BatchInput, bounds: InputBounds): Promise<string | undefined> {
+  const { format, encoding, bytes } = input;
+  const digest = new InputDigest(input);
+  try {
+    await digest.take(format === 'parquet' ? bytes : decodedBytes(bytes, encoding, bounds));
+  } catch (error) {
+    if (error instanceof UnreadableInput) return undefined;
+    throw error;
+  }
+  return digest.end();
 }
 
 function columnsOf({ idColumn, customerColumn, teamColumn, omit }: UploadQuery): TableColumns {
@@ -86,8 +105,11 @@ async function* csvItems(
 
 async function* tableRecords(
   { encoding, query, bytes, path }: BatchInput,
-  bounds: InputBounds,
-  maxRowBytes: number,
+  {
+    bounds,
+    maxRowBytes,
+    digest,
+  }: { readonly bounds: InputBounds; readonly maxRowBytes: number; readonly digest: InputDigest },
 ): AsyncGenerator<InputRecord> {
   if (encoding !== 'identity') {
     throw new AppError(
@@ -103,13 +125,14 @@ async function* tableRecords(
   };
   if (path !== undefined) {
     yield* parquetRecords(path, options);
+    await digest.take(bytes);
     return;
   }
   const directory = await mkdtemp(join(tmpdir(), 'millrace-upload-'));
   try {
     const file = join(directory, 'items.parquet');
     const sent = bounded(bytes, bounds.uploadBytes, 'batches.uploadBytes');
-    await pipeline(sent, createWriteStream(file, { mode: 0o600 }));
+    await pipeline(digest.over(sent), createWriteStream(file, { mode: 0o600 }));
     yield* parquetRecords(file, options);
   } finally {
     await rm(directory, { recursive: true, force: true });
