@@ -75,7 +75,7 @@ function statusText({ engine, parts }: StatusByParts): string {
     `Calls: ${formatCount(calls.calls)}, of these ${formatCount(calls.failed)} failed, ${formatCount(calls.estimated)} estimated, ${formatCount(calls.unpriced)} unpriced, ${formatCount(open)} open`,
     `Spent: ${formatUsd(calls.settledUsd)} USD${open === 0 ? '' : `, and at most ${formatUsd(calls.openUpperUsd)} USD more by open calls`}`,
     ...lastHourLines(lastHour),
-    `Not exported yet: ${formatCount(unexportedRecords)} records`,
+    `Not exported yet: ${formatCounted(unexportedRecords, 'record')}`,
     ...parts.flatMap(({ lines = [] }) => lines),
     ...parts.flatMap(({ tables }) => tables?.(all) ?? []).flatMap((table) => ['', table]),
     ...parkedLines(parked),

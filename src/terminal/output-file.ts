@@ -1,4 +1,5 @@
-import { access, type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { access, open, rename, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '../kernel/app-error.ts';
@@ -24,12 +25,12 @@ export async function refuseExisting(file: string, field = 'output'): Promise<vo
  */
 export async function writeWhole(bytes: Readable, file: string, field = 'output'): Promise<void> {
   const partial = `${file}.partial`;
-  const handle = await madeFile(partial, file, field).catch((error: unknown) => {
+  await makeFile(partial, file, field).catch((error: unknown) => {
     bytes.destroy();
     throw error;
   });
   try {
-    await pipeline(bytes, handle.createWriteStream({ flush: true }));
+    await pipeline(bytes, createWriteStream(partial, { flush: true }));
     await rename(partial, file).catch((error: unknown) => {
       throw notWritable(file, field, error);
     });
@@ -39,9 +40,9 @@ export async function writeWhole(bytes: Readable, file: string, field = 'output'
   }
 }
 
-async function madeFile(partial: string, file: string, field: string): Promise<FileHandle> {
+async function makeFile(partial: string, file: string, field: string): Promise<void> {
   try {
-    return await open(partial, 'w');
+    await (await open(partial, 'w')).close();
   } catch (error) {
     throw notWritable(file, field, error);
   }

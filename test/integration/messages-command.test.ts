@@ -119,7 +119,7 @@ describe('a message', () => {
     await expect.poll(() => hanging, patience).toBe(1);
     const reason = ['--reason', 'no longer wanted', '--actor', 'ann'];
     const plan = await succeed('messages', 'cancel', id, '--dry-run');
-    expect(plan).toContain('1 messages would be cancelled; nothing was changed.');
+    expect(plan).toContain('1 message would be cancelled; nothing was changed.');
     const result = steeredSchema.parse(
       JSON.parse(await succeed('messages', 'cancel', id, ...reason, '--json')),
     );
@@ -146,7 +146,7 @@ describe('a message', () => {
     const state = async () => (await host.service(MessageService).tree(id, {}))?.messages[0];
     await expect.poll(state, patience).toMatchObject({ state: 'pending', attempts: 1 });
     const retried = await succeed('messages', 'retry', id, '--reason', 'the weather is fine');
-    expect(retried).toContain('1 messages were made due now.');
+    expect(retried).toContain('1 message was made due now.');
     expect(await millrace.waitFor(id, { includeChildren: true })).toMatchObject({ state: 'completed' });
     await expect.poll(() => failures, patience).toBe(2);
     process.emit('SIGINT', 'SIGINT');
