@@ -7,7 +7,13 @@ import { ItemReader, keptId } from './batch-item.ts';
 import { InputFaults, UnreadableInput } from './input/input-faults.ts';
 import { tooManyBytes } from './input/input-bytes.ts';
 import type { InputRecord } from './input/input-record.ts';
-import { type BatchInput, type InputBounds, inputRecords, placeNameOf } from './input/input-records.ts';
+import {
+  type BatchInput,
+  confirmReadable,
+  type InputBounds,
+  inputRecords,
+  placeNameOf,
+} from './input/input-records.ts';
 import type { IncomingBatch, IntakeLedger, UploadToken, UploadTotals } from './intake-ledger.ts';
 import { ItemWriter } from './item-writer.ts';
 
@@ -56,7 +62,8 @@ export class BatchUploads {
       confirm = () => Promise.resolve(),
     }: { readonly mayNameTeams: boolean; readonly confirm?: () => Promise<void> },
   ): Promise<TakenUpload> {
-    const { ledger, clock } = this.#options;
+    const { ledger, clock, bounds } = this.#options;
+    await confirmReadable(input, bounds);
     const token: UploadToken = { batch: id, upload: newId(clock.now()) };
     const batch = await ledger.beginUpload(token);
     if (batch === undefined) {
