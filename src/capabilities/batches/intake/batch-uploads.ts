@@ -115,7 +115,8 @@ export class BatchUploads {
     });
     const turn = new EventLoopTurn(clock);
     let position = 0;
-    for await (const record of inputRecords(input, bounds)) {
+    for await (const record of inputRecords(input, bounds, clock)) {
+      input.signal?.throwIfAborted();
       position += 1;
       if (position > bounds.maxItems) {
         const problem = `has more than ${bounds.maxItems} items; split it into several batches, or raise batches.maxItems`;

@@ -13,7 +13,11 @@ const formats: Readonly<Record<string, InputFormat>> = {
 };
 
 /** The input that a request sends. Throws MILLRACE_MEDIA_TYPE_UNSUPPORTED for a type, a charset or an encoding that is not known. */
-export function inputOfRequest(request: object, body: unknown, query: UploadQuery): BatchInput {
+export function inputOfRequest(
+  request: object,
+  body: unknown,
+  { query, signal }: { readonly query: UploadQuery; readonly signal: AbortSignal },
+): BatchInput {
   const contentType = headerOf(request, 'content-type') ?? '';
   const mediaType = contentType.split(';')[0]?.trim().toLowerCase() ?? '';
   const format = formats[mediaType];
@@ -29,6 +33,7 @@ export function inputOfRequest(request: object, body: unknown, query: UploadQuer
     format,
     encoding: encodingOf(headerOf(request, 'content-encoding')),
     query,
+    signal,
     bytes,
     declaredBytes: declaredBytesOf(request),
   };

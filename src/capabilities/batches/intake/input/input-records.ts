@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '../../../../kernel/app-error.ts';
+import type { Clock } from '../../../../kernel/clock.ts';
 import { loadOptional } from '../../../../kernel/optional-package.ts';
 import type { CsvOptions } from './csv-records.ts';
 import { bounded, decodedBytes, type InputEncoding, tooManyBytes } from './input-bytes.ts';
@@ -26,6 +27,8 @@ export interface BatchInput {
   readonly bytes: AsyncIterable<Uint8Array>;
   /** How many there are, where that is known before they come. */
   readonly declaredBytes?: number | undefined;
+  /** Nobody waits for the answer any more: what is read of it is given up. */
+  readonly signal?: AbortSignal | undefined;
   /** Where the same bytes lie already. */
   readonly path?: string;
 }
@@ -67,7 +70,11 @@ export async function confirmReadable(
  * The items of an input that is readable. At most one item is held, of Parquet one row group. Throws UnreadableInput where nothing more can
  * be read, and MILLRACE_REQUEST_TOO_LARGE beyond the bounds.
  */
-export function inputRecords(input: BatchInput, bounds: InputBounds): AsyncIterable<InputRecord> {
+export function inputRecords(
+  input: BatchInput,
+  bounds: InputBounds,
+  clock: Clock,
+): AsyncIterable<InputRecord> {
   const { format, encoding, query, bytes } = input;
   const maxBytes = bounds.maxDataBytes + besideDataBytes;
   switch (format) {
@@ -84,7 +91,7 @@ export function inputRecords(input: BatchInput, bounds: InputBounds): AsyncItera
         maxRecordBytes: maxBytes,
       });
     case 'parquet':
-      return tableRecords(input, bounds, maxBytes);
+      return tableRecords(input, bounds, { maxRowBytes: maxBytes, clock });
   }
 }
 
@@ -109,15 +116,18 @@ async function csvReader() {
 }
 
 async function* tableRecords(
-  { query, bytes, path }: BatchInput,
+  { query, bytes, path, signal }: BatchInput,
   bounds: InputBounds,
-  maxRowBytes: number,
+  { maxRowBytes, clock }: { readonly maxRowBytes: number; readonly clock: Clock },
 ): AsyncGenerator<InputRecord> {
   const options = {
     bounds: { maxRows: bounds.maxItems, rowGroupBytes: bounds.rowGroupBytes },
     maxRowBytes,
     maxDepth: bounds.maxDepth,
     columns: columnsOf(query),
+    clock,
+    timeoutMs: bounds.readTimeoutMs,
+    signal,
   };
   if (path !== undefined) {
     yield* parquetRecords(path, options);
