@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { ParquetParsers, SchemaElement } from 'hyparquet';
+import { inexactProblem } from './inexact-number.ts';
 
 /*
  * Values of Parquet as JSON carries them, exactly: whole numbers that a double cannot hold and decimals are texts, times and dates are
@@ -156,6 +157,13 @@ function valueOrProblem(write: () => unknown): unknown {
 }
 
 function parsedJson(text: string): unknown {
+  const value = jsonOf(text);
+  const problem = inexactProblem(text);
+  if (problem !== undefined) throw new NoJsonForm(problem);
+  return value;
+}
+
+function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
