@@ -25,7 +25,7 @@ const sideways = {
 
 /** Which source folders (regular expressions under the root) may import which packages. Tests beside the code may too. */
 const owners = [
-  { name: 'pg', packages: ['pg'], folders: ['src/drivers/sql-database', 'src/drivers/queue'] },
+  { name: 'pg', packages: ['pg', 'pg-protocol'], folders: ['src/drivers/sql-database', 'src/drivers/queue'] },
   {
     name: 'pglite',
     packages: ['@electric-sql/pglite'],

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { BatchReports } from '../../src/capabilities/batches/report/batch-reports.ts';
 import { ChunkLedger } from '../../src/capabilities/batches/run/chunk-ledger.ts';
 import { EndLedger } from '../../src/capabilities/batches/run/end-ledger.ts';
 import { composeEnd, type FailedPart } from '../../src/capabilities/batches/run/item-end.ts';
@@ -125,6 +126,36 @@ export function batchMoneyContract(name: string, open: () => Promise<SqlDatabase
         ['correction', '0.05', 'retried'],
       ]);
       expect(lines[2]).toMatchObject({ team: 'blue', customer: 'acme', batch: 'night', item: 'item-2' });
+    });
+
+    it('reports what a cancelled run cost once, while its items wait, when they are cancelled again, and when they are erased', async () => {
+      const reports = new BatchReports({ database: fixture.database, findPrice: () => undefined });
+      const expectReported = async (id: Uuid): Promise<void> => {
+        const { cost } = await reports.read({ kind: 'id', id }, {});
+        expect(cost.totalUsd).toBe((await fixture.spend()).totalUsd);
+      };
+      const id = await fixture.submit({ items: 3, settings: noTripwire });
+      await fixture.turns();
+      const callId = newId(new Date());
+      await fixture.work((n) => (n === 2 ? { kind: 'asks', callId } : good(n)));
+      await fixture.service.cancel(id, 'wrong input', ann);
+      await fixture.answer(callId, { costUsd: usd('0.05') });
+      await fixture.turns();
+      await expectReported(id);
+      await fixture.service.retry(id, 'it was right', ann);
+      await expectReported(id);
+      await fixture.service.cancel(id, 'it was wrong', ann);
+      await fixture.turns();
+      await expectReported(id);
+      await fixture.service.retry(id, 'it was right', ann);
+      await finish();
+      expect(await fixture.batch(id)).toMatchObject({ state: 'succeeded' });
+      await expectReported(id);
+      // An erasure leaves nothing in an item from which its messages could be told.
+      await fixture.database.execute(
+        `update millrace.batch_items set item_id = 'millrace:erased:' || position`,
+      );
+      await expectReported(id);
     });
 
     it('makes waste of an answer whose place another one took', async () => {

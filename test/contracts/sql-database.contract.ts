@@ -166,6 +166,54 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
       );
     });
 
+    it('carries a leading U+FEFF like any other character: alone, in arrays, in every column and its name', async () => {
+      const mark = '\u{feff}';
+      const texts = [mark, `${mark}acme`, `${mark}${mark}acme`, `ac${mark}me`, `acme${mark}`, 'acme', ''];
+      const { rows } = await database.query<{ one: string; length: number }>(
+        { name: 'test.marked', text: 'select one, length(one) as length from unnest($1::text[]) as one' },
+        [texts],
+      );
+      expect(rows).toEqual(texts.map((one) => ({ one, length: one.length })));
+      const { rows: wide } = await database.query(
+        {
+          name: 'test.marked.wide',
+          text: `select $1::text as one, $2::text[] as many, $3::varchar as two, $4::json as json, $5::jsonb #>> '{}' as member,
+                        $6::text as "${mark}named"`,
+        },
+        [`${mark}a`, [mark, `${mark}b`, null], `${mark}c`, `"${mark}d"`, `"${mark}e"`, mark],
+      );
+      expect(wide).toEqual([
+        {
+          one: `${mark}a`,
+          many: [mark, `${mark}b`, null],
+          two: `${mark}c`,
+          json: `${mark}d`,
+          member: `${mark}e`,
+          [`${mark}named`]: mark,
+        },
+      ]);
+    });
+
+    it('tells two stored names apart that differ in a leading U+FEFF only', async () => {
+      const given = ['acme', '\u{feff}acme'];
+      await database.query(insert, [[1, 2], given]);
+      expect(await names()).toEqual(given);
+      const found = { name: 'test.marked.found', text: 'select id from item where name = $1' };
+      for (const [index, name] of (await names()).entries()) {
+        expect((await database.query(found, [name])).rows).toEqual([{ id: String(index + 1) }]);
+      }
+    });
+
+    it('carries texts that are larger than the pieces in which answers come', async () => {
+      const texts = [1, 1638, 1639, 14_000, 20_001].map((times) => '\u{feff}éa日😀'.repeat(times));
+      const { rows } = await database.query<{ one: string }>(
+        { name: 'test.large', text: 'select one, 1 as two from unnest($1::text[]) as one' },
+        [texts],
+      );
+      // Not the texts themselves, of which a failure would print all.
+      expect(rows.map(({ one }) => texts.indexOf(one))).toEqual([0, 1, 2, 3, 4]);
+    });
+
     it('carries any instant to the millisecond', async () => {
       const instant = fc.date({
         min: new Date('0001-01-01T00:00:00Z'),

@@ -1,4 +1,12 @@
-import { messages, type PGlite, protocol } from '@electric-sql/pglite';
+import { type PGlite, protocol } from '@electric-sql/pglite';
+import {
+  type BackendMessage,
+  CommandCompleteMessage,
+  DatabaseError,
+  DataRowMessage,
+  RowDescriptionMessage,
+} from 'pg-protocol/dist/messages.js';
+import { Parser } from 'pg-protocol/dist/parser.js';
 import { invariant } from '../../kernel/invariant.ts';
 import { type ColumnParser, columnParser } from './column-value.ts';
 import { parameterText } from './parameter-text.ts';
@@ -9,6 +17,8 @@ import type { SqlResult, SqlStatement } from './sql-database.ts';
  * PGlite's single session, spoken to in PostgreSQL's own protocol: a statement is parsed once and kept under
  * its name, and bind, execute and sync go in one message. That is half the time of PGlite's own query(),
  * which parses and describes every time. Calls must not overlap; the owner gives turns.
+ *
+ * Answers are read by the parser of `pg`: PGlite's own drops a U+FEFF that a text begins with.
  */
 
 const { serialize } = protocol;
@@ -78,16 +88,25 @@ export class PgliteSession {
     return resultOf(answer, this.#parserOf);
   }
 
-  #send(bytes: Uint8Array): ReturnType<PGlite['execProtocolStream']> {
-    return this.#pglite.execProtocolStream(bytes, { syncToFs: false, throwOnError: false });
+  async #send(bytes: Uint8Array): Promise<Answer> {
+    const pieces: Buffer[] = [];
+    await this.#pglite.execProtocolRawStream(bytes, {
+      syncToFs: false,
+      // A view of memory that the engine writes the next piece to. What is thrown here would be lost: parse afterwards.
+      onRawData: (piece) => pieces.push(Buffer.from(piece)),
+    });
+    const answer: BackendMessage[] = [];
+    const parser = new Parser();
+    for (const piece of pieces) parser.parse(piece, (message) => answer.push(message));
+    return answer;
   }
 }
 
-type Answer = Awaited<ReturnType<PGlite['execProtocolStream']>>;
+type Answer = readonly BackendMessage[];
 
 function failOnError(answer: Answer): void {
   for (const message of answer) {
-    if (message instanceof messages.DatabaseError) {
+    if (message instanceof DatabaseError) {
       // The protocol parser makes the error without a stack of its own.
       Error.captureStackTrace(message, failOnError);
       throw message;
@@ -104,12 +123,12 @@ function resultOf<Row>(answer: Answer, parserOf: ParserOf): SqlResult<Row> & { r
     if (message.name === 'bindComplete') {
       rows = [];
       tag = '';
-    } else if (message instanceof messages.RowDescriptionMessage) {
+    } else if (message instanceof RowDescriptionMessage) {
       columns = message.fields.map((field) => ({ name: field.name, parse: parserOf(field.dataTypeID) }));
       rows = [];
-    } else if (message instanceof messages.DataRowMessage) {
+    } else if (message instanceof DataRowMessage) {
       rows.push(rowOf(columns, message.fields) as Row);
-    } else if (message instanceof messages.CommandCompleteMessage) {
+    } else if (message instanceof CommandCompleteMessage) {
       tag = message.text;
     }
   }

@@ -13,30 +13,12 @@ import {
 import { type BatchRow, batchOf } from '../batch-rows.ts';
 import { batchErrors } from '../batch-errors.ts';
 import type { Batch } from '../batch.ts';
-import { messageOf } from '../run/item-message.ts';
 import { readSharedSavings } from '../sharing/shared-savings.ts';
 import type { PreviousBatch } from './compare-batches.ts';
 import { composeReport, pricedSums } from './compose-report.ts';
 import type { BatchReportDocument } from './report-document.ts';
-import {
-  type BandRow,
-  type CallsRow,
-  partsOf,
-  type ReportRow,
-  type RerunRow,
-  type TotalsRow,
-} from './report-rows.ts';
-import {
-  beginReading,
-  findBatch,
-  findPrevious,
-  listReruns,
-  readBands,
-  readReport,
-  readTotals,
-} from './report-sql.ts';
-
-const rerunsAtOnce = 10_000;
+import { type BandRow, type CallsRow, partsOf, type ReportRow, type TotalsRow } from './report-rows.ts';
+import { beginReading, findBatch, findPrevious, readBands, readReport, readTotals } from './report-sql.ts';
 
 export interface BatchReportsOptions {
   readonly database: SqlDatabase;
@@ -83,14 +65,13 @@ export class BatchReports {
   ): Promise<BatchReportDocument> {
     const { findPrice } = this.#options;
     const { batch, asOf } = await find(executor, reference, viewer);
-    const subject = await subjectOf(executor, batch);
-    const { rows } = await executor.query<ReportRow>(readReport, subject);
+    const { rows } = await executor.query<ReportRow>(readReport, [batch.id]);
     const parts = partsOf(rows);
     return composeReport({
       batch,
       asOf,
       parts,
-      priced: await this.#priced(executor, subject, parts.calls),
+      priced: await this.#priced(executor, batch.id, parts.calls),
       findPrice,
       sharing: await readSharedSavings(executor, batch.id),
       previous: await previousOf(executor, batch),
@@ -100,7 +81,7 @@ export class BatchReports {
   /** The calls by their price. Those whose price depends on the size of their input are asked for once more, by its bands. */
   async #priced(
     executor: SqlExecutor,
-    subject: Subject,
+    batchId: Uuid,
     calls: readonly CallsRow[],
   ): Promise<readonly PricedSums[]> {
     const { findPrice } = this.#options;
@@ -115,7 +96,7 @@ export class BatchReports {
     const crossed = [...new Set(found.flatMap((one) => one.crossed))].toSorted((one, other) => one - other);
     if (crossed.length === 0) return found.map(({ sums }) => sums);
     const leastSizes = crossed.map((size) => size + 1);
-    const { rows } = await executor.query<BandRow>(readBands, [...subject, leastSizes]);
+    const { rows } = await executor.query<BandRow>(readBands, [batchId, leastSizes]);
     return rows.map((row) => pricedSums(row, Number(row.least_input)));
   }
 }
@@ -158,34 +139,12 @@ function askedOf(reference: BatchReference, { team }: Viewer): readonly unknown[
   return [null, reference.name, wanted ?? null];
 }
 
-/** A batch as statements about its calls are given it: its id, and positions and messages of earlier runs. */
-type Subject = readonly [batch: Uuid, positions: readonly number[], messages: readonly Uuid[]];
-
-/** An item whose message was cancelled runs anew under another one; what the calls of the first one cost belongs to it as well. */
-async function subjectOf(executor: SqlExecutor, batch: Batch): Promise<Subject> {
-  const positions: number[] = [];
-  const messages: Uuid[] = [];
-  let after = 0;
-  for (;;) {
-    const { rows } = await executor.query<RerunRow>(listReruns, [batch.id, after, rerunsAtOnce]);
-    for (const { position, item_id: itemId, run: runs, team } of rows) {
-      for (let run = 0; run < runs; run++) {
-        positions.push(position);
-        messages.push(messageOf(batch, { itemId, run, team: team ?? undefined }));
-      }
-    }
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < rerunsAtOnce) return [batch.id, positions, messages];
-    after = last.position;
-  }
-}
-
 async function previousOf(executor: SqlExecutor, { id }: Batch): Promise<PreviousBatch | undefined> {
   const { rows } = await executor.query<BatchRow>(findPrevious, [id]);
   const [row] = rows;
   if (row === undefined) return undefined;
   const batch = batchOf(row);
-  const totals = await executor.query<TotalsRow>(readTotals, await subjectOf(executor, batch));
+  const totals = await executor.query<TotalsRow>(readTotals, [batch.id]);
   const [first] = totals.rows;
   return first === undefined ? undefined : { batch, totals: first };
 }

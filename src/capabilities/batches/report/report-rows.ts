@@ -129,14 +129,6 @@ export interface BandRow extends Omit<CallsRow, 'is_total'> {
   readonly band: number;
 }
 
-/** An item that ran anew: its message of now is of run `run`. */
-export interface RerunRow {
-  readonly position: number;
-  readonly item_id: string;
-  readonly run: number;
-  readonly team: string | null;
-}
-
 export interface TotalsRow {
   readonly calls: number;
   readonly cost_usd: string;

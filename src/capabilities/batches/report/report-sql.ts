@@ -38,13 +38,6 @@ export const findPrevious = named(
    order by b.created_at desc, b.id desc limit 1`,
 );
 
-/** $1 the batch, $2 after which position, $3 how many: items that ran anew under another message than their first. */
-export const listReruns = named(
-  'batches.list_reruns_for_report',
-  `select i.position, i.item_id, i.run, i.team from millrace.batch_items i
-   where i.batch_id = $1::uuid and i.run > 0 and i.position > $2::int order by i.position limit $3::int`,
-);
-
 /*
  * An admitted message has no parent: it is found by its id, what follows from it by its root. `offset 0` keeps a look-up apart from what asks
  * for it, so that it is made by its index once for each row: of what a statement has gathered the planner knows nothing.
@@ -60,12 +53,12 @@ const callsOf = (message: string): string =>
   `lateral (select c.* from millrace.calls c where c.message_id = ${message} offset 0) c`;
 
 /**
- * Items with their messages: $2 and $3 are positions and messages of earlier runs, see `listReruns`. Items that were left out have none;
+ * Items with their messages, those of earlier runs that were cancelled included: what these cost belongs to the item. Items that were left out have none;
  * one that waits can have one, of an earlier try.
  */
 const items = `select i.position, i.message_id, i.state from millrace.batch_items i where i.batch_id = $1::uuid and i.state <> 'skipped'
      union all
-     select e.position, e.message_id, null from unnest($2::int[], $3::uuid[]) as e(position, message_id)`;
+     select e.position, e.message_id, null from millrace.batch_item_runs e where e.batch_id = $1::uuid`;
 
 const sumOf = (columns: readonly string[]): string =>
   columns.map((column) => `coalesce(t.${column}, 0)`).join(' + ');
@@ -118,7 +111,7 @@ const itemSums = `select s.position, coalesce(sum(s.cost_usd), 0) as cost_usd, s
      group by s.position`;
 
 /**
- * $1 the batch, $2 and $3 earlier runs. Rows of several parts, each with its JSON. Percentiles are values that occur: the least one that so large a share does not
+ * $1 the batch. Rows of several parts, each with its JSON. Percentiles are values that occur: the least one that so large a share does not
  * exceed. Tenths are cut as in cost reports: the most expensive one is rounded up, so that it is an item at least.
  */
 export const readReport = named(
@@ -181,7 +174,7 @@ export const readReport = named(
 );
 
 /**
- * $1 the batch, $2 and $3 earlier runs, $4 the least sizes of input of the bands but the first, in ascending order. The calls of each price once more, by how large their input was: a price that is higher
+ * $1 the batch, $2 the least sizes of input of the bands but the first, in ascending order. The calls of each price once more, by how large their input was: a price that is higher
  * for a long input is asked for each band by itself.
  */
 export const readBands = named(
@@ -192,12 +185,12 @@ export const readBands = named(
      ${tree('m.id, m.stage')}),
    call as materialized (
      ${calls})
-   select width_bucket(${inputOf}, $4::bigint[]) as band, ${keys}, ${callSums}
+   select width_bucket(${inputOf}, $2::bigint[]) as band, ${keys}, ${callSums}
    from call c cross join lateral ${tokensOf} cross join lateral ${costsOf}
    group by band, ${keys} order by band, ${keys} limit ${reportLimits.calls * 4}`,
 );
 
-/** $1 the batch, $2 and $3 earlier runs. What of another batch is compared. */
+/** $1 the batch. What of another batch is compared. */
 export const readTotals = named(
   'batches.read_report_totals',
   `with item as materialized (

@@ -92,7 +92,7 @@ export class ChunkLedger {
 
   async setMessageIds(
     batchId: Uuid,
-    items: readonly { readonly position: number; readonly messageId: Uuid }[],
+    items: readonly { readonly position: number; readonly messageId: Uuid; readonly was: Uuid }[],
   ): Promise<void> {
     if (items.length === 0) return;
     const positions = items.map(({ position }) => position);
@@ -100,6 +100,7 @@ export class ChunkLedger {
       batchId,
       positions,
       items.map(({ messageId }) => messageId),
+      items.map(({ was }) => was),
     ]);
   }
 

@@ -93,11 +93,16 @@ export const leaveAdmission = named(
    where batch_id = $1::uuid and chunk = $2::int and begun = $3::int and state = 'running' and admitted_at is null`,
 );
 
-/** $1 batch, $2 positions, $3 the ids of their messages. */
+/** $1 batch, $2 positions, $3 the ids of their messages, $4 of those they had: items remember these. One that has another by then stays as it is. */
 export const setMessageIds = named(
   'batches.set_message_ids',
-  `update millrace.batch_items i set message_id = u.message_id
-   from unnest($2::int[], $3::uuid[]) as u(position, message_id) where i.batch_id = $1::uuid and i.position = u.position`,
+  `with moved as (
+     update millrace.batch_items i set message_id = u.message_id
+     from unnest($2::int[], $3::uuid[], $4::uuid[]) as u(position, message_id, was)
+     where i.batch_id = $1::uuid and i.position = u.position and i.message_id = u.was
+     returning i.batch_id, i.position, u.was)
+   insert into millrace.batch_item_runs (batch_id, position, message_id)
+   select m.batch_id, m.position, m.was from moved m order by m.position on conflict do nothing`,
 );
 
 /** $1 ids: those messages that are there, with what an item is compared with. */

@@ -24,6 +24,19 @@ describe('CSV', () => {
     },
   );
 
+  it.each(['text', 'json'] as const)(
+    'drops one U+FEFF before the header, and keeps those that cells begin with (%s)',
+    async (types) => {
+      const marked = '\ufeff\ufefftext,id\n\ufeffa,1a\n"\ufeff\ufeffb",2b\na,3c\n\ufeff7,4d\n';
+      expect(await read(marked, 1, { types })).toEqual(
+        ['\ufeffa', '\ufeff\ufeffb', 'a', '\ufeff7'].map((text, index) => {
+          const id = ['1a', '2b', '3c', '4d'][index];
+          return [index + 2, id, { '\ufefftext': text, id }];
+        }),
+      );
+    },
+  );
+
   it('has texts, or JSON where cells are JSON', async () => {
     const cells =
       'id,n,flag,list,word,date,none,big\n1,-2.5,true,"[1,{""a"":null}]",true story,2026-01-02,,12345678901234567890\n';
