@@ -116,6 +116,7 @@ describe('a CloudEvent', () => {
     ['id', 'a\u0000'],
     ['source', ''],
     ['source', 'with space'],
+    ['source', '/v1/batches/0199a0f0-0000-7000-8000-000000000000'],
     ['type', undefined],
     ['time', 'yesterday'],
     ['time', '2026-03-01T10:00:00'],

@@ -41,7 +41,7 @@ export type CloudEvent = Readonly<Record<string, unknown>> & {
 const maxAttributes = 64;
 const maxLabelsLength = 8_192;
 
-const { text, uriReference, schemaVersion } = eventFields;
+const { text, uriReference, source: outsideSource, schemaVersion } = eventFields;
 const jsonMediaType = /^(?:application\/json|[\w.+-]+\/[\w.+-]+\+json)\s*(?:;.*)?$/i;
 
 const labels = z
@@ -59,7 +59,7 @@ const labels = z
 const eventSchema = z.looseObject({
   specversion: z.literal('1.0', 'must be "1.0"'),
   id: text,
-  source: uriReference,
+  source: outsideSource,
   type: text,
   time: z.iso.datetime({ offset: true, error: 'must be a time as of RFC 3339' }).optional(),
   datacontenttype: z.string().regex(jsonMediaType, 'must be a JSON media type').optional(),

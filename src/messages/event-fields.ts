@@ -1,15 +1,19 @@
 import { z } from 'zod';
 import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
+import { isReservedSource, reservedSourceProblem } from './reserved-source.ts';
 
 const maxTextLength = 512;
 
 const text = z.string().min(1).max(maxTextLength).refine(isPrintableName, notPrintable);
 
+// RFC 3986's characters: a URI-reference has no white space, controls, or unescaped delimiters.
+const uriReference = text.regex(/^[^\s<>"{}|\\^`\p{Cc}]+$/u, 'must be a URI-reference');
+
 /** The fields that every form of a message from outside has, however it names them. */
 export const eventFields = {
   text,
-  // RFC 3986's characters: a URI-reference has no white space, controls, or unescaped delimiters.
-  uriReference: text.regex(/^[^\s<>"{}|\\^`\p{Cc}]+$/u, 'must be a URI-reference'),
+  uriReference,
+  source: uriReference.refine((source) => !isReservedSource(source), reservedSourceProblem),
   schemaVersion: z
     .union(
       [

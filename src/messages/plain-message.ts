@@ -9,7 +9,7 @@ import { type Origin, parseOrigin } from './origin.ts';
  * origin is an object. Without an id every request is a new message; with one a repeat is a duplicate.
  */
 
-const { text, uriReference, schemaVersion } = eventFields;
+const { text, source, schemaVersion } = eventFields;
 
 const plainSchema = z.strictObject({
   type: text,
@@ -18,7 +18,7 @@ const plainSchema = z.strictObject({
   // Read by itself: what is wrong with it has an error code of its own.
   origin: z.unknown().optional(),
   id: text.optional(),
-  source: uriReference.default('millrace'),
+  source: source.default('millrace'),
   item: text.optional(),
   lane: text.optional(),
   traceParent: text.optional(),
@@ -36,10 +36,10 @@ export function parsePlainMessage(value: unknown, newId: () => string): Received
     throw invalidMessage('MILLRACE_REQUEST_INVALID', [...faults, ...origin.faults]);
   }
   if (origin.value === undefined) throw invalidMessage('MILLRACE_ORIGIN_INVALID', origin.faults);
-  const { id, source, type, item, lane, traceParent, data } = parsed.data;
+  const { id, type, item, lane, traceParent, data } = parsed.data;
   return {
     id: id ?? newId(),
-    source,
+    source: parsed.data.source,
     type,
     version: parsed.data.schemaVersion,
     origin: origin.value,

@@ -195,5 +195,30 @@ export function batchOperationsContract(name: string, open: () => Promise<SqlDat
       });
       expect(rows[0]?.count).toBe(6);
     });
+
+    it('take no message as their own that somebody else sent under the identity of an item', async () => {
+      const id = await fixture.submit({ items: 5, settings: noTripwire });
+      const { database } = fixture;
+      // What each of the five is: sent by the batch itself, before its process died; other data; another customer; data elsewhere; erased.
+      await database.query(
+        {
+          name: 'test.others',
+          text: `insert into millrace.messages (id, root_id, source, event_id, type, version, pipeline, stage, owner, lane, team, customer, feature, batch,
+             item, trace_parent, body, body_ref, body_bytes, state, available_at, sweep_at, created_at, admitted_at)
+           select i.message_id, i.message_id, case when i.position = 5 then 'erased' else '/v1/batches/' || i.batch_id end, i.item_id, 'thing.found', 1, 'things', 'sort', 'platform', 'bulk', 'blue',
+             case when i.position = 3 then 'globex' else 'acme' end, 'search', 'night', i.item_id, '00-' || repeat('a', 32) || '-' || repeat('b', 16) || '-01',
+             case i.position when 1 then '{ "n": 1 }' when 2 then '{"n":7}' when 3 then i.data when 5 then 'null' end,
+             case when i.position = 4 then 'sha256/' || repeat('0', 64) || '/7' end, 7, 'pending',
+             clock_timestamp(), 'infinity', clock_timestamp(), clock_timestamp()
+           from millrace.batch_items i where i.batch_id = $1`,
+        },
+        [id],
+      );
+      await finish();
+      expect(await fixture.itemStates(id)).toEqual(['succeeded', 'failed', 'failed', 'failed', 'succeeded']);
+      const lines = (await fixture.output(id)).split('\n');
+      for (const line of lines.slice(1, 4)) expect(line).toContain('"code":"MILLRACE_BATCH_ITEM_TAKEN"');
+      expect(await fixture.batch(id)).toMatchObject({ costUsd: '0.02' });
+    });
   });
 }

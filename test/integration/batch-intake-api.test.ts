@@ -13,6 +13,7 @@ import {
 } from '../../src/capabilities/batches/intake/intake-documents.ts';
 import { defaultRequestLimits, RequestLimits } from '../../src/host/http/request-limits.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { newId } from '../../src/kernel/ids.ts';
 import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
@@ -225,15 +226,24 @@ describe('a batch over HTTP', () => {
     ],
     ['no Parquet', 'PAR1', { type: 'application/vnd.apache.parquet' }, 422, 'MILLRACE_BATCH_INPUT_INVALID'],
     ['JSON', '{}', { type: 'application/json' }, 415, 'MILLRACE_MEDIA_TYPE_UNSUPPORTED'],
+    [
+      'UTF-16, as its type says',
+      ticket('x'),
+      { type: `${jsonLines}; charset=utf-16` },
+      415,
+      'MILLRACE_MEDIA_TYPE_UNSUPPORTED',
+    ],
     ['plain text', 'x', { type: 'text/plain' }, 415, 'MILLRACE_MEDIA_TYPE_UNSUPPORTED'],
     ['an unknown parameter', ticket('x'), { query: '?from=bare' }, 400, 'MILLRACE_REQUEST_INVALID'],
   ])('refuses %s', async (_, body, options, status, code) => {
     const id = await newBatch();
+    expect((await put(id, ticket('before'))).statusCode).toBe(200);
     const refused = await put(id, body, options);
     expect([refused.statusCode, problemOf(refused).code], refused.text).toEqual([status, code]);
-    expect(await itemsOf(id)).toEqual([]);
+    // What its headers say is refused before anything is removed.
+    expect(await itemsOf(id)).toHaveLength(status === 415 || status === 400 ? 1 : 0);
     // Whatever came before, a good input is taken.
-    expect((await put(id, ticket('good'))).statusCode).toBe(200);
+    expect((await put(id, ticket('good'), { type: `${jsonLines}; charset="UTF-8"` })).statusCode).toBe(200);
   });
 
   it('is the team’s own: others do not find it, and name no other team', async () => {
@@ -287,10 +297,14 @@ describe('a batch over HTTP', () => {
     ['of a pipeline that is not there', { pipeline: 'nothing' }, 422, 'MILLRACE_BATCH_TYPE_UNCLEAR'],
     ['of a version that is not there', { version: 2 }, 422, 'MILLRACE_MESSAGE_VERSION_UNSUPPORTED'],
     ['with a deadline that is over', { deadline: '2020-01-01T00:00:00Z' }, 400, 'MILLRACE_REQUEST_INVALID'],
+    ['with a deadline too late', { deadline: '9999-12-31T23:59:59-14:00' }, 400, 'MILLRACE_REQUEST_INVALID'],
+    ['with a name that paths leave out', { name: '..' }, 400, 'MILLRACE_REQUEST_INVALID'],
+    ['with a name like an id', { name: newId(new Date()) }, 400, 'MILLRACE_REQUEST_INVALID'],
     ['with a name that hides characters', { name: 'a\u200bb' }, 400, 'MILLRACE_REQUEST_INVALID'],
   ])('is not made %s', async (_, more, status, code) => {
     const refused = await post('/v1/batches', { ...order, ...more });
     expect([refused.statusCode, problemOf(refused).code], refused.text).toEqual([status, code]);
+    if (status === 400) expect(problemOf(refused).faults?.[0]?.field).toMatch(/^(?:name|settings|deadline)/);
   });
 });
 

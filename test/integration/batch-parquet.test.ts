@@ -1,11 +1,13 @@
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parquetWriteBuffer } from 'hyparquet-writer';
+import { ByteWriter, ParquetWriter, parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openParquet, rowsOfGroup } from '../../src/capabilities/batches/intake/input/parquet-file.ts';
 import { outputParquet } from '../../src/capabilities/batches/done/output-parquet.ts';
 import { parquetRecords } from '../../src/capabilities/batches/intake/input/parquet-records.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import type { OutputItem } from '../../src/capabilities/batches/run/batch-store.ts';
 import { outputLine } from '../../src/capabilities/batches/run/output-lines.ts';
 import { allOf } from '../support/all-of.ts';
@@ -33,14 +35,17 @@ async function fileOf(bytes: Uint8Array): Promise<string> {
 
 const write = (written: Written): Buffer => Buffer.from(parquetWriteBuffer(written));
 
+const usual = {
+  bounds,
+  maxRowBytes: 100_000,
+  maxDepth: 16,
+  columns: { omit: [] },
+  clock: systemClock,
+  timeoutMs: 600_000,
+};
+
 async function read(bytes: Uint8Array, more: Partial<Parameters<typeof parquetRecords>[1]> = {}) {
-  const records = parquetRecords(await fileOf(bytes), {
-    bounds,
-    maxRowBytes: 100_000,
-    maxDepth: 16,
-    columns: { omit: [] },
-    ...more,
-  });
+  const records = parquetRecords(await fileOf(bytes), { ...usual, ...more });
   return (await allOf(records)).map((record) => shortly(record));
 }
 
@@ -229,7 +234,7 @@ describe('a Parquet file that is not sound', () => {
     expect(bytes.length).toBeLessThan(200_000);
     const found = await read(bytes);
     expect(found).toHaveLength(5000);
-    expect(found[4999]).toEqual([5000, ': has 150008 bytes; an item has 100000 at most']);
+    expect(found[4999]).toEqual([5000, 'text: makes the row larger than an item may be (messages.maxBytes)']);
   });
 
   it('is told of as unreadable by the thread, which then ends', async () => {
@@ -239,13 +244,52 @@ describe('a Parquet file that is not sound', () => {
     });
   });
 
-  it('stops its thread when nobody reads on', async () => {
-    const records = parquetRecords(await fileOf(numbers(5000)), {
-      bounds,
-      maxRowBytes: 1000,
-      maxDepth: 16,
-      columns: { omit: [] },
+  it.each([
+    [-2000, 9, 'has a scale that is not from 0 to its precision'],
+    [10, 9, 'has a scale that is not from 0 to its precision'],
+    [0, 77, 'has a precision that is not from 1 to 76'],
+    [0, -1, 'has a precision that is not from 1 to 76'],
+  ])(
+    'that says how many digits its decimals have is not believed: scale %d, precision %d',
+    async (scale, precision, problem) => {
+      const writer = new ByteWriter();
+      const column = { name: 'd', type: 'INT32', repetition_type: 'REQUIRED' } as const;
+      const table = new ParquetWriter({ writer, schema: [{ name: 'root', num_children: 1 }, column] });
+      await table.write({ columnData: [{ name: 'd', data: [5, 5] }] });
+      Object.assign(table.schema[1] ?? {}, { converted_type: 'DECIMAL', scale, precision });
+      await table.finish();
+      await expect(read(Buffer.from(writer.getBytes()))).rejects.toMatchObject({
+        fault: { problem: `the column "d" ${problem}` },
+      });
+    },
+  );
+
+  it('is not read with more row groups than can be looked through for each', async () => {
+    const rows = numbers(10_001, { rowGroupSize: [1] });
+    await expect(read(rows, { bounds: { ...bounds, maxRows: 20_000 } })).rejects.toMatchObject({
+      fault: { problem: 'has more than 10000 row groups' },
     });
+  });
+
+  it('is given up when it takes too long, or nobody waits for it any more', async () => {
+    const path = await fileOf(numbers(5000));
+    const clock = new ManualClock();
+    const slow = parquetRecords(path, { ...usual, clock }).next();
+    clock.advance(usual.timeoutMs);
+    await expect(slow).rejects.toMatchObject({
+      fault: { problem: expect.stringContaining('takes longer to read than it may') },
+    });
+    const gone = new AbortController();
+    const left = parquetRecords(path, { ...usual, signal: gone.signal });
+    await left.next();
+    gone.abort(new Error('gone'));
+    await expect(allOf(left)).rejects.toThrow('gone');
+    const unread = parquetRecords(path, { ...usual, signal: gone.signal }).next();
+    await expect(unread).rejects.toThrow('gone');
+  });
+
+  it('stops its thread when nobody reads on', async () => {
+    const records = parquetRecords(await fileOf(numbers(5000)), usual);
     for await (const record of records) {
       expect(record.place).toBe(1);
       break;

@@ -101,6 +101,12 @@ describe('admitting a message in plain JSON', () => {
       'MILLRACE_REQUEST_INVALID',
       'specversion',
     ],
+    [
+      'an identity that an item of a batch has',
+      { ...ticket, id: 'a', source: '/v1/batches/0199a0f0-0000-7000-8000-000000000000?run=1' },
+      'MILLRACE_REQUEST_INVALID',
+      'source',
+    ],
     ['an array', [ticket], 'MILLRACE_REQUEST_INVALID', 'body'],
     ['nothing that it is', null, 'MILLRACE_REQUEST_INVALID', 'body'],
   ])('refuses %s', async (_, body, code, field) => {

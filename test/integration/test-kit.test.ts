@@ -291,6 +291,13 @@ describe('a stage in the test kit', () => {
         { origin: { team: 'x' } as never },
       ),
     ).rejects.toMatchObject({ code: 'MILLRACE_ORIGIN_INVALID' });
+    await expect(
+      kit.millrace.admit(
+        DocumentFetched.v1,
+        { documentId: 'd', text: 'x' },
+        { origin, id: 'a', source: '/v1/batches/0199a0f0-0000-7000-8000-000000000000' },
+      ),
+    ).rejects.toMatchObject({ code: 'MILLRACE_MESSAGE_INVALID', faults: [{ field: 'source' }] });
     await expect(kit.millrace.admit(SummaryStored.v1, { documentId: 'd' }, { origin })).rejects.toMatchObject(
       {
         code: 'MILLRACE_MESSAGE_TYPE_UNKNOWN',

@@ -25,6 +25,7 @@ export const intakeBounds: InputBounds = {
   uploadBytes: 10_000_000,
   decodedBytes: 10_000_000,
   rowGroupBytes: 10_000_000,
+  readTimeoutMs: 600_000,
   maxDataBytes: 2000,
   maxDepth: 16,
 };

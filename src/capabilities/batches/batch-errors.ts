@@ -26,6 +26,12 @@ export const batchErrors = declareErrors({
     what: 'An item has more tokens than its batch allows (`caps`), and was left out, or failed without a call.',
     todo: 'Send the item in a batch with a higher bound, make it shorter, or name the text that may be cut (`caps.member`).',
   },
+  MILLRACE_BATCH_ITEM_TAKEN: {
+    status: 409,
+    retryable: false,
+    what: 'A message that the batch did not send has the identity of one of its items: team, source and id are the same, and data, type or origin are not. The item failed without a call.',
+    todo: 'Look at the message with the id of the item (`millrace messages show`) and at who sent it, then send the item in another batch.',
+  },
   MILLRACE_BATCH_EXISTS: {
     status: 409,
     retryable: false,

@@ -1,5 +1,6 @@
 import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import type { Origin } from '../../messages/origin.ts';
+import { batchSources } from '../../messages/reserved-source.ts';
 import type { BatchSettings } from './batch-settings.ts';
 import type { AppliedCaps } from './caps/cap-settings.ts';
 
@@ -84,9 +85,12 @@ export interface Batch {
   readonly endedAt: Date | undefined;
 }
 
-/** Who sends the messages of a batch: with the item's id, the message's identity. No later batch of the same name has the id. */
+/**
+ * Who sends the messages of a batch: with the item's id, the message's identity. No later batch of the same name has the id, and nothing from outside
+ * is admitted with such a source.
+ */
 export function sourceOf(id: Uuid): string {
-  return `/v1/batches/${id}`;
+  return `${batchSources}${id}`;
 }
 
 /** The id that a team's batch of this name had before batches got ids of their own. Nothing is found by it. */

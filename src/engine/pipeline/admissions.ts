@@ -6,6 +6,7 @@ import type { Admission, AdmissionOutcome, MessageLedger } from '../ledger/messa
 import { isStorableText } from '../../kernel/storable-text.ts';
 import { type MessageVersion, storedForm } from '../../messages/message-type.ts';
 import { type Origin, parseOrigin } from '../../messages/origin.ts';
+import { isReservedSource, reservedSourceProblem } from '../../messages/reserved-source.ts';
 import type { MessageTracer } from '../../telemetry/message-tracer.ts';
 import { newTraceParent, parseTraceParent } from '../../telemetry/trace-context.ts';
 import { HandOver, leasedAdmission } from './hand-over.ts';
@@ -26,7 +27,7 @@ export interface AdmitOptions {
    * Without one, every admission is a new message.
    */
   readonly id?: string;
-  /** Who sends it, as a URI reference. Default "millrace". */
+  /** Who sends it, as a URI reference; not one below /v1/batches/, which batches send their items with. Default "millrace". */
   readonly source?: string;
   /** The thing worked on (a document, a ticket): costs are shown by it. Default the message's id. */
   readonly item?: string;
@@ -91,12 +92,16 @@ export class Admissions {
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
     const { typeName } = version;
+    refuseReserved(options.source);
     const stored = storedForm(typeName, data, this.#options.maxDepth);
     version.validate(stored);
     return await this.#admitStored({ typeName, version: version.version, data: stored }, options);
   }
 
-  /** As `admit`, for data that came from outside with the name of its type; the consumers' schemas check it. */
+  /**
+   * As `admit`, for data that came from outside with the name of its type; the consumers' schemas check it. Whoever read it has refused a
+   * reserved source: batches admit their items here.
+   */
   async admitUnchecked(
     sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
     options: AdmitOptions,
@@ -292,6 +297,12 @@ function continuedTrace(traceParent: string | undefined): string {
   return traceParent !== undefined && parseTraceParent(traceParent) !== undefined
     ? traceParent
     : newTraceParent();
+}
+
+function refuseReserved(source: string | undefined): void {
+  if (source === undefined || !isReservedSource(source)) return;
+  const fault = { field: 'source', problem: reservedSourceProblem };
+  throw new AppError('MILLRACE_MESSAGE_INVALID', `source ${fault.problem}`, { faults: [fault] });
 }
 
 function boundedText(field: string, text: string): string {

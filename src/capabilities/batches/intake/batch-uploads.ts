@@ -10,6 +10,7 @@ import { InputDigest } from './input/input-digest.ts';
 import type { InputRecord } from './input/input-record.ts';
 import {
   type BatchInput,
+  confirmReadable,
   digestOfInput,
   type InputBounds,
   inputRecords,
@@ -63,7 +64,8 @@ export class BatchUploads {
       confirm = () => Promise.resolve(),
     }: { readonly mayNameTeams: boolean; readonly confirm?: () => Promise<void> },
   ): Promise<TakenUpload> {
-    const { ledger, clock } = this.#options;
+    const { ledger, clock, bounds } = this.#options;
+    await confirmReadable(input, bounds);
     const token: UploadToken = { batch: id, upload: newId(clock.now()) };
     const batch = await ledger.beginUpload(token);
     if (batch === undefined) {
@@ -130,7 +132,8 @@ export class BatchUploads {
     });
     const turn = new EventLoopTurn(clock);
     let position = 0;
-    for await (const record of inputRecords(input, bounds, digest)) {
+    for await (const record of inputRecords(input, bounds, { digest, clock })) {
+      input.signal?.throwIfAborted();
       position += 1;
       if (position > bounds.maxItems) {
         const problem = `has more than ${bounds.maxItems} items; split it into several batches, or raise batches.maxItems`;

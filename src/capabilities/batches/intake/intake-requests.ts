@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
+import { isUuid } from '../../../kernel/ids.ts';
 import { isPrintableName, notPrintable } from '../../../kernel/printable-name.ts';
+import { isReportable, reportableYears } from '../../../kernel/reportable-time.ts';
 import { isStorableText, storableProblem } from '../../../kernel/storable-text.ts';
 import { labelKeyPattern, originName } from '../../../messages/origin.ts';
 import { batchSettingsSchema } from '../batch-settings.ts';
@@ -22,9 +24,14 @@ const reason = z
   .default('')
   .describe('Why; it stands in the audit.');
 
+/** A batch is had by its name: in a path, where these two say other things, and where an id can stand too. */
+const batchName = originName
+  .refine((name) => name !== '.' && name !== '..', 'must not be "." or "..": no path can name such a batch')
+  .refine((name) => !isUuid(name.toLowerCase()), 'must not have the form of an id');
+
 /** POST /v1/batches: the body. */
 export const createBatchSchema = z.strictObject({
-  name: originName.describe("The batch in the origin of its messages; one of its team's batches has it."),
+  name: batchName.describe("The batch in the origin of its messages; one of its team's batches has it."),
   team: originName.optional().describe('The team that pays; left out by keys of one team.'),
   customer: originName.describe('Of items that name no other.'),
   feature: originName,
@@ -46,7 +53,8 @@ export const createBatchSchema = z.strictObject({
     .describe('Of two batches that both could go on, the higher one does.'),
   deadline: z.iso
     .datetime({ offset: true, error: 'is a time with its zone, as in 2026-03-01T12:00:00Z' })
-    .refine((text) => !Number.isNaN(Date.parse(text)), 'is no time')
+    .refine((text) => !Number.isNaN(Date.parse(text)), { error: 'is no time', abort: true })
+    .refine((text) => isReportable(new Date(text)), reportableYears)
     .optional()
     .describe('Items that have not ended by then expire.'),
 });

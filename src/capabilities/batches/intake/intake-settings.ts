@@ -19,6 +19,10 @@ export const intakeSettings = z.strictObject({
     env: 'MILLRACE_BATCH_ROW_GROUP_BYTES',
     help: 'Decoded bytes of one row group of a Parquet file, which is read into memory whole.',
   }),
+  readTimeoutMs: setting(wholeNumber(1000, 86_400_000).default(1_800_000), {
+    env: 'MILLRACE_BATCH_READ_TIMEOUT_MS',
+    help: 'How long reading a Parquet file may take, from when it has arrived until its last item is written.',
+  }),
 });
 
 export type IntakeSettings = z.output<typeof intakeSettings>;

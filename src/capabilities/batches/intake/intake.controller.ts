@@ -24,6 +24,7 @@ import {
 } from '@nestjs/swagger';
 import type { ApiKeyIdentity } from '../../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../../http/caller.ts';
+import { whileConnected } from '../../../http/while-connected.ts';
 import { jsonOf } from '../../../http/json-content.ts';
 import { operatorOf } from '../../../http/operator.ts';
 import { parseRequest } from '../../../http/request-faults.ts';
@@ -133,8 +134,11 @@ export class BatchIntakeController {
     @Req() request: object,
     @Caller() caller: ApiKeyIdentity,
   ): Promise<BatchUpload> {
-    const input = inputOfRequest(request, body, parseRequest(uploadQuerySchema, query));
-    return uploadDocument(await this.#intake.upload(id, input, { team: caller.team }));
+    const asked = parseRequest(uploadQuerySchema, query);
+    return await whileConnected(request, async (signal) => {
+      const input = inputOfRequest(request, body, { query: asked, signal });
+      return uploadDocument(await this.#intake.upload(id, input, { team: caller.team }));
+    });
   }
 
   @Get(':id/estimate')

@@ -6,6 +6,7 @@ import type { Admissions } from '../../../engine/pipeline/admissions.ts';
 import type { MessageCanceller } from '../../../engine/pipeline/message-canceller.ts';
 import type { Publisher } from '../../../engine/pipeline/publisher.ts';
 import { type Batch, isOver } from '../batch.ts';
+import { batchErrors } from '../batch-errors.ts';
 import { refuseLarge } from '../caps/item-caps.ts';
 import { removeSecrets } from '../../../telemetry/known-secrets.ts';
 import { batchRecord, cancelRecord } from './batch-record.ts';
@@ -13,6 +14,7 @@ import type { BegunChunk, ChunkItem, ChunkLedger } from './chunk-ledger.ts';
 import type { EndLedger } from './end-ledger.ts';
 import { refusedEnd } from './item-end.ts';
 import { messageOf, originOf, sourceOfRun } from './item-message.ts';
+import { refuseOther } from './present-message.ts';
 import { refusalKind } from './passing-failures.ts';
 
 /*
@@ -93,11 +95,15 @@ export class ChunkAdmission {
     await waste.ofTrees(moved.map(({ was }) => was));
     // The item has to know its message before that is there: otherwise nobody would see it end.
     await ledger.setMessageIds(batch.id, moved);
-    const outcomes = await Promise.allSettled(items.map((item) => this.#admitOne(chunk, item)));
-    const refused = items.flatMap((item, index) => {
+    const others = await this.#others(batch, items);
+    const taken = new Set(others.map(({ item }) => item.position));
+    const own = items.filter(({ position }) => !taken.has(position));
+    const outcomes = await Promise.allSettled(own.map((item) => this.#admitOne(chunk, item)));
+    const unfit = own.flatMap((item, index) => {
       const outcome = outcomes[index];
       return outcome?.status === 'rejected' ? [{ item, error: asAppError(outcome.reason) }] : [];
     });
+    const refused = [...others, ...unfit];
     // What is refused stays dead: nothing of it may run on while its item waits, or has ended.
     const refusedAt = new Set(refused.map(({ item }) => item.position));
     if (chunk.begun > 1)
@@ -106,6 +112,20 @@ export class ChunkAdmission {
         items.filter(({ position }) => !refusedAt.has(position)),
       );
     return refused;
+  }
+
+  /** Items in whose place a message is that differs: admitting them would be a duplicate, and its end would be theirs. */
+  async #others(batch: Batch, items: readonly ChunkItem[]): Promise<readonly Refused[]> {
+    const present = await this.#options.ledger.readPresent(
+      items.map((item) => presentMessageOf(batch, item)),
+    );
+    if (present.length === 0) return [];
+    const byId = new Map(present.map((message) => [message.id, message]));
+    return items.flatMap((item) => {
+      const message = byId.get(presentMessageOf(batch, item));
+      const error = message === undefined ? undefined : refuseOther(message, batch, item);
+      return error === undefined ? [] : [{ item, error }];
+    });
   }
 
   /** Messages that died in an earlier attempt live again. */
@@ -145,7 +165,10 @@ export class ChunkAdmission {
   /** An earlier attempt may have paid for answers. */
   async #fail({ batch, chunk, begun }: BegunChunk, refused: readonly Refused[]): Promise<readonly Uuid[]> {
     const { ends } = this.#options;
-    const ids = refused.map(({ item }) => presentMessageOf(batch, item));
+    // What another's message has asked for is not the item's.
+    const ids = refused
+      .filter(({ error }) => error.code !== batchErrors.MILLRACE_BATCH_ITEM_TAKEN.code)
+      .map(({ item }) => presentMessageOf(batch, item));
     const answers = begun === 1 || ids.length === 0 ? [] : await ends.readAnswers(ids);
     return await ends.record(
       refused.map(({ item, error }) => {

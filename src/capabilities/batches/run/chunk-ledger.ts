@@ -3,6 +3,7 @@ import type { Uuid } from '../../../kernel/ids.ts';
 import type { Batch, BatchState, Cause } from '../batch.ts';
 import { batchOf, type BatchRow } from '../batch-rows.ts';
 import * as sql from './chunk-sql.ts';
+import type { PresentMessage } from './present-message.ts';
 
 /** A chunk that was begun. */
 export interface BegunChunk {
@@ -101,6 +102,11 @@ export class ChunkLedger {
       items.map(({ messageId }) => messageId),
       items.map(({ was }) => was),
     ]);
+  }
+
+  /** Those of these messages that are there. */
+  async readPresent(ids: readonly Uuid[]): Promise<readonly PresentMessage[]> {
+    return (await this.#database.query<PresentMessage>(sql.readPresentMessages, [ids])).rows;
   }
 
   /** Whether items of it may be admitted, for so long. */

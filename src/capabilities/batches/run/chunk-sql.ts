@@ -105,6 +105,13 @@ export const setMessageIds = named(
    select m.batch_id, m.position, m.was from moved m order by m.position on conflict do nothing`,
 );
 
+/** $1 ids: those messages that are there, with what an item is compared with. */
+export const readPresentMessages = named(
+  'batches.read_present_messages',
+  `select m.id, m.source, m.type, m.version, m.customer, m.feature, m.batch, m.labels, m.body, m.body_ref
+   from millrace.messages m where m.id = any($1::uuid[])`,
+);
+
 /** $1 batch, $2 chunk: the messages of all its items are there. No row where it is not under way any more. */
 export const markAdmitted = named(
   'batches.mark_admitted',

@@ -58,6 +58,15 @@ describe('CSV', () => {
     expect((await read(cells))[0]?.[2]).toMatchObject({ n: '-2.5', flag: 'true', none: '' });
   });
 
+  it('does not round numbers in cells that are JSON', async () => {
+    const cells = 'id,n\na,3.141592653589793238\nb,"[1,12345678901234567891]"\nc,2.5\n';
+    expect(await read(cells, 9, { types: 'json' })).toEqual([
+      [2, 'a', { id: 'a', n: '3.141592653589793238' }],
+      [3, 'n: holds the number 12345678901234567891, of which JSON keeps fewer digits: send it as text'],
+      [4, 'c', { id: 'c', n: 2.5 }],
+    ]);
+  });
+
   it('leaves out columns that are no data, and names customers and teams', async () => {
     const columns = { id: undefined, customer: 'who', team: 'team', omit: ['who'] };
     const [record] = await allOf(csvRecords(inPieces('who,team,x\nacme,,1\n', 4), { ...options, columns }));

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { CsvError, parse } from 'csv-parse';
 import type { CellTypes } from './cell-types.ts';
 import { piped } from './input-bytes.ts';
+import { inexactProblem } from './inexact-number.ts';
 import { UnreadableInput } from './input-faults.ts';
 import { columnFault, faultyRecord, type InputRecord, itemOfRow, type TableColumns } from './input-record.ts';
 
@@ -86,6 +87,11 @@ function recordOf(
     const text = cells[index] ?? '';
     texts[name] = text;
     const value = types === 'json' ? jsonCell(text) : text;
+    const problem = typeof value === 'object' ? inexactProblem(text) : undefined;
+    if (problem !== undefined) {
+      const id = columns.id === undefined ? undefined : cells[names.indexOf(columns.id)];
+      return { kind: 'faulty', place, id, faults: [{ field: name, problem }], reach: 'item' };
+    }
     if (value !== undefined) row[name] = value;
   }
   const { data } = itemOfRow(row, columns);
@@ -119,9 +125,9 @@ function jsonCell(text: string): unknown {
   }
 }
 
-/** Whether a whole number is the one that is written: an id of twenty digits is a text. */
+/** Whether a number is the one that is written: an id of twenty digits is a text. */
 function isExact(value: number, text: string): boolean {
-  return /[.eE]/.test(text) || Number.isSafeInteger(value);
+  return (/[.eE]/.test(text) || Number.isSafeInteger(value)) && inexactProblem(text) === undefined;
 }
 
 /** The same bytes, as long as they are UTF-8: the parser would put other characters in place of what is not. */

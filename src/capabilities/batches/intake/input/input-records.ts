@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '../../../../kernel/app-error.ts';
+import type { Clock } from '../../../../kernel/clock.ts';
 import { loadOptional } from '../../../../kernel/optional-package.ts';
 import type { CsvOptions } from './csv-records.ts';
-import { bounded, decodedBytes, type InputEncoding } from './input-bytes.ts';
+import { bounded, decodedBytes, type InputEncoding, tooManyBytes } from './input-bytes.ts';
 import { InputDigest } from './input-digest.ts';
 import { type PlaceName, UnreadableInput } from './input-faults.ts';
 import type { InputRecord, TableColumns } from './input-record.ts';
@@ -25,6 +26,10 @@ export interface BatchInput {
   readonly encoding: InputEncoding;
   readonly query: UploadQuery;
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** How many there are, where that is known before they come. */
+  readonly declaredBytes?: number | undefined;
+  /** Nobody waits for the answer any more: what is read of it is given up. */
+  readonly signal?: AbortSignal | undefined;
   /** Where the same bytes lie already. */
   readonly path?: string;
 }
@@ -44,15 +49,32 @@ export function placeNameOf(format: InputFormat): PlaceName {
 }
 
 /**
- * The items of an input. At most one item is held, of Parquet one row group. Throws UnreadableInput where nothing more can be read,
- * MILLRACE_REQUEST_TOO_LARGE beyond the bounds, MILLRACE_MEDIA_TYPE_UNSUPPORTED for
- * compressed Parquet, which compresses itself, and MILLRACE_PACKAGE_MISSING for CSV where its reader is not installed. When all is read, the
- * digest is that of the input.
+ * Refuses what cannot be read whatever its bytes are, before anything is removed for it. Throws MILLRACE_MEDIA_TYPE_UNSUPPORTED for compressed
+ * Parquet, which compresses itself, MILLRACE_REQUEST_TOO_LARGE for more bytes than are accepted, and MILLRACE_PACKAGE_MISSING for CSV where its
+ * reader is not installed.
+ */
+export async function confirmReadable(
+  { format, encoding, declaredBytes = 0 }: BatchInput,
+  { uploadBytes }: Pick<InputBounds, 'uploadBytes'>,
+): Promise<void> {
+  if (format === 'parquet' && encoding !== 'identity') {
+    throw new AppError(
+      'MILLRACE_MEDIA_TYPE_UNSUPPORTED',
+      'Parquet is accepted without a content encoding: its pages are compressed by themselves.',
+    );
+  }
+  if (declaredBytes > uploadBytes) throw tooManyBytes(uploadBytes, 'batches.uploadBytes');
+  if (format === 'csv') await csvReader();
+}
+
+/**
+ * The items of an input that is readable. At most one item is held, of Parquet one row group. Throws UnreadableInput where nothing more can
+ * be read, and MILLRACE_REQUEST_TOO_LARGE beyond the bounds. When all is read, the digest is that of the input.
  */
 export function inputRecords(
   input: BatchInput,
   bounds: InputBounds,
-  digest: InputDigest,
+  { digest, clock }: { readonly digest: InputDigest; readonly clock: Clock },
 ): AsyncIterable<InputRecord> {
   const { format, encoding, query, bytes } = input;
   const maxBytes = bounds.maxDataBytes + besideDataBytes;
@@ -70,7 +92,7 @@ export function inputRecords(
         maxRecordBytes: maxBytes,
       });
     case 'parquet':
-      return tableRecords(input, { bounds, maxRowBytes: maxBytes, digest });
+      return tableRecords(input, bounds, { maxRowBytes: maxBytes, digest, clock });
   }
 }
 
@@ -95,33 +117,35 @@ async function* csvItems(
   pieces: AsyncIterable<Uint8Array>,
   options: CsvOptions,
 ): AsyncGenerator<InputRecord> {
-  const { csvRecords } = await loadOptional(
+  const { csvRecords } = await csvReader();
+  yield* csvRecords(pieces, options);
+}
+
+async function csvReader() {
+  return await loadOptional(
     'Reading items of a batch as CSV',
     ['csv-parse'],
     () => import('./csv-records.ts'),
   );
-  yield* csvRecords(pieces, options);
 }
 
 async function* tableRecords(
-  { encoding, query, bytes, path }: BatchInput,
+  { query, bytes, path, signal }: BatchInput,
+  bounds: InputBounds,
   {
-    bounds,
     maxRowBytes,
     digest,
-  }: { readonly bounds: InputBounds; readonly maxRowBytes: number; readonly digest: InputDigest },
+    clock,
+  }: { readonly maxRowBytes: number; readonly digest: InputDigest; readonly clock: Clock },
 ): AsyncGenerator<InputRecord> {
-  if (encoding !== 'identity') {
-    throw new AppError(
-      'MILLRACE_MEDIA_TYPE_UNSUPPORTED',
-      'Parquet is accepted without a content encoding: its pages are compressed by themselves.',
-    );
-  }
   const options = {
     bounds: { maxRows: bounds.maxItems, rowGroupBytes: bounds.rowGroupBytes },
     maxRowBytes,
     maxDepth: bounds.maxDepth,
     columns: columnsOf(query),
+    clock,
+    timeoutMs: bounds.readTimeoutMs,
+    signal,
   };
   if (path !== undefined) {
     yield* parquetRecords(path, options);

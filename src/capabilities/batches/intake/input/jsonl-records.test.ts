@@ -64,6 +64,44 @@ describe('JSON Lines', () => {
     expect(second?.[1]).toMatch(/holds more than 200000 values/);
   });
 
+  it.each([
+    ['12345678901234567891', '12345678901234567891'],
+    ['-9007199254740993', '-9007199254740993'],
+    ['[{"a":"\\\\\\"1"},1152921504606846976]', '1152921504606846976'],
+    ['3.141592653589793238', '3.141592653589793238'],
+    ['1234567890.123456789012', '1234567890.123456789012'],
+    [`1${'0'.repeat(60)}1`, `1${'0'.repeat(39)}…`],
+  ])('do not round %s in silence', async (json, told) => {
+    const problem = `: holds the number ${told}, of which JSON keeps fewer digits: send it as text`;
+    expect(await read(`{"id":"a","data":${json}}\n{"data":1}`)).toEqual([
+      [1, problem],
+      [2, undefined, 1],
+    ]);
+    expect(await read(`{"n":${json}}`, 1000, { form: 'bare' } as never)).toEqual([[1, problem]]);
+  });
+
+  it.each([
+    '9007199254740991',
+    '9007199254740992',
+    '-1000000000000000000000000',
+    '0.10000000000000000000',
+    '0.30000000000000004',
+    '2.2250738585072014e-308',
+    '1.7976931348623157e+308',
+    '0.000000000000000000001',
+    '"12345678901234567891"',
+    '"\\\\\\"12345678901234567891"',
+    '{"12345678901234567891":"3.141592653589793238"}',
+  ])('have %s as it is', async (json) => {
+    expect(await read(`{"data":${json}}`)).toEqual([[1, undefined, JSON.parse(json)]]);
+  });
+
+  it('that are long do not round numbers either', async () => {
+    const json = `["${'x'.repeat(200_000)}",12345678901234567891]`;
+    const found = await read(`{"data":${json}}`, 65_536, { maxLineBytes: 1_000_000 } as never);
+    expect(found[0]?.[1]).toMatch(/^: holds the number 12345678901234567891/);
+  });
+
   it('of nothing are no items', async () => {
     expect(await read('')).toEqual([]);
     expect(await read('\n\r\n  \n')).toEqual([]);

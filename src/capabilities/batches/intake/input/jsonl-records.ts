@@ -3,6 +3,7 @@ import { readJsonBody } from '../../../../http/json-body.ts';
 import { AppError, type Fault } from '../../../../kernel/app-error.ts';
 import { longTextBytes } from '../../../../kernel/event-loop-turn.ts';
 import { inputLines } from './input-lines.ts';
+import { inexactProblem } from './inexact-number.ts';
 import { faultyRecord, type InputRecord, type ItemParts } from './input-record.ts';
 
 /** How a line of JSON Lines says an item: as an object with `data` and what goes with it, or as the data itself. */
@@ -55,6 +56,11 @@ async function recordOf(place: number, bytes: Buffer, options: JsonlOptions): Pr
     if (error instanceof AppError) return { kind: 'faulty', place, faults: ofLine(error), reach: 'item' };
     if (!(error instanceof SyntaxError)) throw error;
     return faultyRecord(place, '', `is not JSON: ${error.message}`);
+  }
+  const problem = inexactProblem(bytes.toString('latin1'));
+  if (problem !== undefined) {
+    const id = options.form === 'item' && isObject(value) ? value['id'] : undefined;
+    return { kind: 'faulty', place, id, faults: [{ field: '', problem }], reach: 'item' };
   }
   return options.form === 'bare' ? { kind: 'item', place, parts: { data: value } } : itemRecord(place, value);
 }

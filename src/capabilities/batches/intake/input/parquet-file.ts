@@ -12,7 +12,7 @@ import {
   snappyUncompress,
 } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
-import { type ColumnReading, exactParsers, isDecimal, readingOf } from './parquet-values.ts';
+import { type ColumnReading, decimalFault, exactParsers, isDecimal, readingOf } from './parquet-values.ts';
 
 /*
  * A Parquet file that somebody sent. It says of itself how large it is in its footer and again before each page, and it may lie: what
@@ -39,6 +39,10 @@ export interface ParquetTable {
 }
 
 const maxColumns = 1000;
+/** With what is inside of columns. */
+const maxElements = 10_000;
+/** The decoder looks through all of them for each. */
+const maxRowGroups = 10_000;
 const maxFooterBytes = 16_777_216;
 /** Of all columns of one row group. */
 const maxGroupValues = 20_000_000;
@@ -50,9 +54,15 @@ export async function openParquet(handle: FileHandle, bounds: ParquetBounds): Pr
   const file = bufferOf(handle, size);
   await checkEnds(file, size);
   const metadata = await parquetMetadataAsync(file, { parsers: exactParsers, geoparquet: false });
+  if (metadata.schema.length > maxElements)
+    throw new BadParquet(`has a schema of more than ${maxElements} elements`);
+  if (metadata.row_groups.length > maxRowGroups)
+    throw new BadParquet(`has more than ${maxRowGroups} row groups`);
   const { children } = parquetSchema(metadata);
   if (children.length > maxColumns) throw new BadParquet(`has more than ${maxColumns} columns`);
   for (const { children: inner, element } of children) {
+    const fault = isDecimal(element) ? decimalFault(element) : undefined;
+    if (fault !== undefined) throw new BadParquet(`the column "${element.name}" ${fault}`);
     if (inner.length > 0 && hasDecimal(inner)) {
       throw new BadParquet(
         `the column "${element.name}" holds decimals inside lists or structures; write them as text`,

@@ -79,9 +79,10 @@ function rowOf(
   { maxRowBytes: maxBytes, maxDepth }: Omit<ParquetTask, 'path'>,
 ): ParquetRow {
   const values: Record<string, unknown> = {};
+  const room = { levels: maxDepth - 1, bytes: maxBytes };
   for (const column of columns) {
     try {
-      const value = jsonValue(decoded[column.name], column, maxDepth - 1);
+      const value = jsonValue(decoded[column.name], column, room);
       if (value !== undefined) values[column.name] = value;
     } catch (error) {
       if (!(error instanceof NoJsonForm)) throw error;
