@@ -48,10 +48,9 @@ const notShared: Readonly<Record<string, string>> = {
   'batches.keep-deferred-calls':
     'bodies that were written as JSON, by names that the provider registry has checked',
   'batches.mark-deferred-sent': 'ids that the ledger gave',
+  'batches.read_answers': 'ids that the ledger gave',
   'batches.read_end_rules': 'ids that the ledger gave',
-  'batches.read_report': 'one reader',
-  'batches.read_report_bands': 'one reader',
-  'batches.read_report_totals': 'one reader',
+  'batches.read_trees': 'ids that the ledger gave',
   'batches.record_checks': 'one batch, in a form that it takes',
   'batches.record_ends': 'what the ledger said of its messages, in a form that it takes',
   'batches.set_message_ids': 'ids that the ledger gave',

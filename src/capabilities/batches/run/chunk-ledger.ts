@@ -3,7 +3,6 @@ import type { Uuid } from '../../../kernel/ids.ts';
 import type { Batch, BatchState, Cause } from '../batch.ts';
 import { batchOf, type BatchRow } from '../batch-rows.ts';
 import * as sql from './chunk-sql.ts';
-import type { PresentMessage } from './present-message.ts';
 
 /** A chunk that was begun. */
 export interface BegunChunk {
@@ -42,6 +41,21 @@ export interface DispatchLimits {
   readonly looks: number;
   /** Chunks that one turn begins. */
   readonly begun: number;
+}
+
+/** A message that is there before its item is admitted: the batch sent it and was interrupted, or somebody else did. */
+export interface PresentMessage {
+  readonly id: Uuid;
+  readonly source: string;
+  readonly type: string;
+  readonly version: number;
+  readonly customer: string;
+  readonly feature: string;
+  readonly batch: string | null;
+  /** JSON. */
+  readonly labels: string | null;
+  readonly body: string | null;
+  readonly body_ref: string | null;
 }
 
 /** Chunks in the ledger: which are begun next, and how far those that were begun have come. */

@@ -1,26 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { referenceOf } from '../../../drivers/payload-store/payload-reference.ts';
 import { AppError } from '../../../kernel/app-error.ts';
-import type { Uuid } from '../../../kernel/ids.ts';
 import type { Batch } from '../batch.ts';
 import { batchErrors } from '../batch-errors.ts';
-import type { ChunkItem } from './chunk-ledger.ts';
+import type { ChunkItem, PresentMessage } from './chunk-ledger.ts';
 import { originOf } from './item-message.ts';
-
-/** A message that is there before its item is admitted: the batch sent it and was interrupted, or somebody else did. */
-export interface PresentMessage {
-  readonly id: Uuid;
-  readonly source: string;
-  readonly type: string;
-  readonly version: number;
-  readonly customer: string;
-  readonly feature: string;
-  readonly batch: string | null;
-  /** JSON. */
-  readonly labels: string | null;
-  readonly body: string | null;
-  readonly body_ref: string | null;
-}
 
 const erasedSource = 'erased';
 
