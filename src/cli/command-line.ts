@@ -26,6 +26,7 @@ import { addKeysCommand } from '../capabilities/access/keys-command.ts';
 import { addMessagesCommand } from '../capabilities/message-operations/messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
 import { isWrongUsage } from './option-faults.ts';
+import { allowReaderToLeave, isOfGoneReader } from '../terminal/output-streams.ts';
 import { shownText } from '../terminal/shown-text.ts';
 import { addProviderBatchesCommand } from '../capabilities/batches/mode/provider-batches-command.ts';
 import { addProvidersCommand } from './providers-command.ts';
@@ -33,6 +34,7 @@ import { addReconcileCommand } from '../capabilities/costs/reconciliation/reconc
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
+import { nameUnknownOptionsFirst } from './unknown-options.ts';
 import { addTailCommand } from '../capabilities/message-operations/tail-command.ts';
 
 /** Runs one command line, without the program's name. Resolves with the exit code after the last effect. */
@@ -45,6 +47,7 @@ export async function runCommandLine(
     installation: async (options) =>
       (await import('../host/command-installation.ts')).installationOf(surroundings.environment, options),
   };
+  for (const stream of [context.stdout, context.stderr]) allowReaderToLeave(stream);
   let exitCode: number = exitCodes.ok;
   const bind: Bind =
     (action) =>
@@ -62,6 +65,7 @@ export async function runCommandLine(
   } catch (error) {
     // Commander has printed already: what is wrong, the help, or the version.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (isOfGoneReader(error, context.stdout)) return exitCodes.ok;
     const { verbose = false } = program.opts<{ verbose?: boolean }>();
     context.stderr.write(describeError(error, { verbose, command: ran }));
     return isWrongUsage(error) ? exitCodes.usage : exitCodes.failed;
@@ -109,6 +113,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     const { definitionsOf, loadStages } = await import('./load-stages.ts');
     return definitionsOf(await loadStages(file));
   });
+  nameUnknownOptionsFirst(program);
   program.hook('preSubcommand', (_, command) => context.beforeCommand?.(command.name()));
   return program;
 }

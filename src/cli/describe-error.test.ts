@@ -40,6 +40,19 @@ describe('an error at the terminal', () => {
     expect(describeError(other, { verbose: false, command: list })).toContain('No message.');
   });
 
+  it('has options of the command where the message has parameters of the API', () => {
+    const command = new Command('millrace')
+      .option('--form <form>')
+      .option('--partial')
+      .option('--id-column <n>');
+    const message =
+      'Say form=bare, partial=true; not partial=false, other=x, "a?form=bare" or (idColumn=id).';
+    const error = new AppError('MILLRACE_NOT_FOUND', message);
+    expect(describeError(error, { verbose: false, command })).toContain(
+      'Say --form bare, --partial; not partial=false, other=x, "a?form=bare" or (--id-column id).\n',
+    );
+  });
+
   it('says in the words of the command line what a wrong one lacks', () => {
     const command = new Command('millrace').command('erase');
     const error = new AppError('MILLRACE_REQUEST_INVALID', 'Say why with --reason.');

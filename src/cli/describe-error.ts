@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { AppError } from '../kernel/app-error.ts';
 import { removeSecrets } from '../telemetry/known-secrets.ts';
-import { optionFaults } from './option-faults.ts';
+import { optionFaults, withOptions } from './option-faults.ts';
 import { shownText } from '../terminal/shown-text.ts';
 
 export interface DescribeErrorOptions {
@@ -19,7 +19,10 @@ export function describeError(error: unknown, { verbose, command }: DescribeErro
 }
 
 function linesOf(error: AppError, command: Command | undefined): string[] {
-  const { text, todo } = optionFaults(error, command) ?? { text: error.message, todo: error.todo };
+  const { text, todo } = optionFaults(error, command) ?? {
+    text: withOptions(error.message, command),
+    todo: error.todo,
+  };
   return [`${error.code}: ${text}`, ...causesOf(error), `What to do: ${todo}`];
 }
 

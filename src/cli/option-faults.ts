@@ -45,6 +45,20 @@ function nameOf(field: string, command: Command): string | undefined {
   return undefined;
 }
 
+/** A message with the options of the command where it has the parameters of the API: "--form bare" for "form=bare", "--partial" for "partial=true". */
+export function withOptions(message: string, command: Command | undefined): string {
+  const options = command === undefined ? [] : chainOf(command).flatMap((one) => one.options);
+  return message.replaceAll(
+    /(?<![\w&?=-])(\w+)=(\w+)(?![\w&=-])/g,
+    (pair: string, name: string, value: string) => {
+      const option = options.find((one) => one.attributeName() === name);
+      if (option?.long === undefined || option.long === null) return pair;
+      if (option.isBoolean()) return value === 'true' ? option.long : pair;
+      return `${option.long} ${value}`;
+    },
+  );
+}
+
 /** The command and those that it belongs to, the program last. */
 function chainOf(command: Command): readonly Command[] {
   return command.parent === null ? [command] : [command, ...chainOf(command.parent)];

@@ -12,7 +12,7 @@ import {
   withStoreOptions,
 } from '../terminal/command-context.ts';
 import { configurationOf } from './configuration-of.ts';
-import { formatCount, renderTable, type TableColumn } from '../terminal/text-table.ts';
+import { formatCount, formatCounted, renderTable, type TableColumn } from '../terminal/text-table.ts';
 import { waitLines } from './waits-text.ts';
 
 interface StatusOptions extends StoreOptions {
@@ -75,7 +75,7 @@ function statusText({ engine, parts }: StatusByParts): string {
     `Calls: ${formatCount(calls.calls)}, of these ${formatCount(calls.failed)} failed, ${formatCount(calls.estimated)} estimated, ${formatCount(calls.unpriced)} unpriced, ${formatCount(open)} open`,
     `Spent: ${formatUsd(calls.settledUsd)} USD${open === 0 ? '' : `, and at most ${formatUsd(calls.openUpperUsd)} USD more by open calls`}`,
     ...lastHourLines(lastHour),
-    `Not exported yet: ${formatCount(unexportedRecords)} records`,
+    `Not exported yet: ${formatCounted(unexportedRecords, 'record')}`,
     ...parts.flatMap(({ lines = [] }) => lines),
     ...parts.flatMap(({ tables }) => tables?.(all) ?? []).flatMap((table) => ['', table]),
     ...parkedLines(parked),
@@ -87,7 +87,7 @@ function statusText({ engine, parts }: StatusByParts): string {
 function lastHourLines({ wasted, failing }: RecentCalls): readonly string[] {
   const waste = wasted.map(({ reason, calls, costUsd, openUpperUsd }) => {
     const open = openUpperUsd.isZero() ? '' : ` and at most ${formatUsd(openUpperUsd)} USD more`;
-    return `${formatUsd(costUsd)} USD${open} by ${callsText(calls)} (${reason})`;
+    return `${formatUsd(costUsd)} USD${open} by ${formatCounted(calls, 'call')} (${reason})`;
   });
   const failures = failing.map(
     ({ provider, model, errorType, calls }) =>
@@ -97,10 +97,6 @@ function lastHourLines({ wasted, failing }: RecentCalls): readonly string[] {
     `Wasted in the last hour: ${waste.length === 0 ? 'nothing' : waste.join(', ')}`,
     ...(failures.length === 0 ? [] : [`Failed in the last hour: ${failures.join(', ')}`]),
   ];
-}
-
-function callsText(count: number): string {
-  return `${formatCount(count)} ${count === 1 ? 'call' : 'calls'}`;
 }
 
 function parkedLines(parked: Readonly<Record<string, number>>): readonly string[] {

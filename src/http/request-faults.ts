@@ -24,5 +24,10 @@ function faultsOf(issue: z.core.$ZodIssue): readonly Fault[] {
       problem: 'is not known',
     }));
   }
-  return [{ field, problem: issue.message }];
+  return [{ field, problem: isAbsent(issue) ? 'is required' : issue.message }];
+}
+
+/** Whether nothing was given where something has to be, and the schema has no words of its own for that. */
+function isAbsent({ code, message }: z.core.$ZodIssue): boolean {
+  return code === 'invalid_type' && message.endsWith(', received undefined');
 }

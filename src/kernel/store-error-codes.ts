@@ -114,7 +114,7 @@ export const storeErrorCodes = {
     status: 404,
     retryable: false,
     what: 'The data directory holds no ledger.',
-    todo: 'Name the directory that the run used (--data), or the servers (MILLRACE_POSTGRES_URL, MILLRACE_CLICKHOUSE_URL).',
+    todo: 'Name the directory that the run used (--data), or the servers (MILLRACE_POSTGRES_URL, MILLRACE_CLICKHOUSE_URL). Where nothing has run yet, "millrace start" makes the ledger.',
   },
   MILLRACE_SCHEMA_OUTDATED: {
     status: 500,

@@ -37,6 +37,11 @@ export function formatCount(count: number | bigint | string): string {
   return (typeof count === 'string' ? BigInt(count) : count).toLocaleString('en-US');
 }
 
+/** "1 item", "600 items" */
+export function formatCounted(count: number, one: string, several = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : several}`;
+}
+
 /** An amount rounded half up for a table; whoever shows it says that it is rounded. */
 export function roundedUsd(amount: Usd): string {
   return amount.toFixed(tableDigits);

@@ -87,6 +87,18 @@ export function batchNoticesContract(name: string, open: () => Promise<SqlDataba
       );
     }
 
+    it('of one webhook do not hold up those of another, however many wait', async () => {
+      await ended();
+      // Twelve that have waited longer, of a webhook that takes none.
+      await fixture.database.execute(
+        `insert into millrace.batch_notices (id, batch_id, webhook, body, next_at)
+         select gen_random_uuid(), n.batch_id, 'other', n.body, n.next_at - interval '1 hour'
+         from millrace.batch_notices n, generate_series(1, 12)`,
+      );
+      await notices().turn(never);
+      expect([told.length, await results()]).toEqual([1, { delivered: 1, failed: 9 }]);
+    });
+
     it('are sent once when a batch ends, signed, with what became of it', async () => {
       await ended();
       const sender = notices();

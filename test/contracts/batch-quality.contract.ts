@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ItemValidator, ValidatedItem } from '../../src/capabilities/batches/done/batch-validator.ts';
+import type { QualityGate } from '../../src/capabilities/batches/done/quality-gate.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../../src/kernel/ids.ts';
 import { BatchFixture, type Fate } from '../support/batch-fixture.ts';
@@ -110,11 +111,24 @@ export function batchQualityContract(name: string, open: () => Promise<SqlDataba
       ]);
     });
 
-    it('counts validators that throw, answer nothing, or do not answer as failed, and says so', async () => {
+    /** Turns of a gate until all checks of a batch are made; time passes where it rests. */
+    async function checkPatiently(gate: QualityGate, id: Uuid): Promise<void> {
+      for (let rest = 0; rest < 100; rest += 1) {
+        while (await gate.turn(never));
+        const { checks } = await fixture.batch(id);
+        if (checks !== undefined && checks.passed + checks.failed === checks.drawn) return;
+        fixture.clock.advance(5000);
+      }
+      throw new Error('It never ends.');
+    }
+
+    it('asks validators again that throw or do not answer, counts them as failed in the end, and says why', async () => {
       const id = await ended({}, { items: 3 });
+      const asked = [0, 0, 0];
       const gate = fixture.gate({
         even: {
           validate: ({ position }, _outputs, signal) => {
+            asked[position - 1] = (asked[position - 1] ?? 0) + 1;
             if (position === 1) throw new Error('a bug\u0000');
             if (position === 2) return undefined as never;
             return new Promise((_resolve, reject) => {
@@ -125,11 +139,71 @@ export function batchQualityContract(name: string, open: () => Promise<SqlDataba
           },
         },
       });
-      await gate.turn(never);
+      await checkPatiently(gate, id);
       expect((await checked(id, 'failed')).map(({ check: one }) => one?.reason)).toEqual([
-        'The validator failed: a bug\uFFFD',
-        'The validator failed: It did not answer { ok, reason }.',
-        'The validator failed: It did not answer within 60 seconds.',
+        'The validator failed, 4 times: a bug\uFFFD',
+        'The validator is faulty: It did not answer { ok, reason }.',
+        'The validator failed, 4 times: It did not answer within 60 seconds.',
+      ]);
+      expect(asked).toEqual([4, 1, 4]);
+    });
+
+    it('does not let a batch fail for a validator that fails for a moment', async () => {
+      const id = await ended({}, { items: 12 });
+      const askedAt: number[] = [];
+      const startMs = fixture.clock.monotonicMs();
+      const gate = fixture.gate({
+        even: {
+          validate: ({ position }) => {
+            const passedMs = fixture.clock.monotonicMs() - startMs;
+            if (position === 3) askedAt.push(passedMs);
+            if (passedMs < 85_000) throw Object.create(null);
+            return { ok: true };
+          },
+        },
+      });
+      await checkPatiently(gate, id);
+      await fixture.turns();
+      expect(await fixture.batch(id)).toMatchObject({
+        state: 'succeeded',
+        checks: { drawn: 12, passed: 12 },
+      });
+      expect(askedAt).toEqual([0, 5000, 25_000, 85_000]);
+    });
+
+    it('leaves a check open whose item cannot be read at present', async () => {
+      const id = await ended({}, { items: 2 });
+      await fixture.database.execute(
+        `update millrace.messages set body = null, body_ref = 'elsewhere' where item = 'item-1' and stage <> ''`,
+      );
+      const gate = fixture.gate({ even: validator(() => true) });
+      for (let turn = 0; turn < 10; turn += 1) {
+        await expect(gate.turn(never)).rejects.toThrow('no payloads here');
+        fixture.clock.advance(5000);
+      }
+      expect((await fixture.batch(id)).checks).toEqual({ drawn: 2, passed: 1, failed: 0 });
+    });
+
+    it('does not let checks that hang hold up those of other batches', async () => {
+      const hanging = await ended({}, { name: 'hangs', items: 8 });
+      const other = await ended({}, { name: 'quick', team: 'red', items: 1 });
+      const third = await ended({}, { name: 'another', items: 1 });
+      const stopping = new AbortController();
+      const gate = fixture.gate({
+        even: {
+          validate: ({ batch }) => (batch === 'hangs' ? new Promise<never>(() => undefined) : { ok: true }),
+        },
+      });
+      // No time passes.
+      while ([await fixture.batch(other), await fixture.batch(third)].some((one) => one.checks?.passed !== 1))
+        await gate.turn(stopping.signal);
+      expect((await checked(hanging, 'open')).length).toBe(8);
+      stopping.abort();
+      expect(await gate.turn(stopping.signal)).toBe(false);
+      await fixture.turns();
+      expect([(await fixture.batch(other)).state, (await fixture.batch(hanging)).state]).toEqual([
+        'succeeded',
+        'running',
       ]);
     });
 
@@ -165,6 +239,38 @@ export function batchQualityContract(name: string, open: () => Promise<SqlDataba
       expect([seen.length, (await fixture.batch(other)).state]).toEqual([0, 'cancelled']);
     });
 
+    it.each([
+      ['cancellation', 'succeeded', 20],
+      ['cancellation', 'failed', 19],
+      ['deadline', 'failed', 19],
+    ] as const)(
+      'lets a batch end by its items where the %s came when all had ended: %s',
+      async (what, state, passing) => {
+        const id = await fixture.submit({ items: 20, settings: { tripwire: { share: 100 } } });
+        await fixture.turns();
+        await fixture.work((n) => (n > passing ? { kind: 'dies', code: 'MILLRACE_STAGE_FAILED' } : good(n)));
+        if (what === 'cancellation') await fixture.service.cancel('night', 'late', { actor: 'ann' });
+        else
+          await fixture.database.execute(
+            `update millrace.batches set deadline = clock_timestamp() - interval '1 second'`,
+          );
+        await fixture.turns();
+        expect(await fixture.batch(id)).toMatchObject({
+          state,
+          cause: state === 'succeeded' ? undefined : { code: 'below_threshold' },
+          ended: { succeeded: passing, failed: 20 - passing },
+        });
+      },
+    );
+
+    it('lets a batch end by its checks where the cancellation came when all were made', async () => {
+      const id = await ended({ minimum: 50 });
+      await check(validator((n) => n > 15));
+      await fixture.service.cancel('night', 'late', { actor: 'ann' });
+      await fixture.turns();
+      expect(await fixture.batch(id)).toMatchObject({ state: 'failed', cause: { code: 'below_quality' } });
+    });
+
     it('halts where nobody has the validator, and goes on when it is resumed where somebody has', async () => {
       const id = await ended({ minimum: 0 });
       expect(await fixture.gate({}).turn(never)).toBe(false);
@@ -179,6 +285,47 @@ export function batchQualityContract(name: string, open: () => Promise<SqlDataba
       expect(await fixture.batch(id)).toMatchObject({
         state: 'succeeded',
         checks: { drawn: 20, failed: 20 },
+      });
+    });
+
+    it('checks a batch anew that its quality let fail, when it is run again without an item to run', async () => {
+      const id = await ended({ sample: { size: 10 } });
+      await check(validator(() => false));
+      await fixture.turns();
+      expect(await fixture.batch(id)).toMatchObject({ state: 'failed', cause: { code: 'below_quality' } });
+      const retried = await fixture.service.retry('night', 'the validator is repaired', { actor: 'ann' });
+      expect([retried.items, retried.batch.state, await checked(id, 'failed')]).toEqual([0, 'running', []]);
+      expect((await fixture.audit()).at(-1)).toMatchObject({ action: 'batches.retry', affected: 0 });
+      await check();
+      await fixture.turns();
+      expect(await fixture.batch(id)).toMatchObject({
+        state: 'succeeded',
+        ended: { succeeded: 20, failed: 0 },
+        costUsd: '0.2',
+        checks: { drawn: 10, passed: 10, failed: 0 },
+      });
+      const again = fixture.service.retry('night', 'again', { actor: 'ann' });
+      await expect(again).rejects.toMatchObject({ code: 'MILLRACE_BATCH_STATE' });
+    });
+
+    it('checks a batch anew that is resumed after its validator was missing', async () => {
+      const id = await ended({}, { items: 10 });
+      const gate = fixture.gate({
+        even: {
+          validate: ({ position }) =>
+            position > 6 ? new Promise<never>(() => undefined) : { ok: false, reason: 'old' },
+        },
+      });
+      while ((await fixture.batch(id)).checks?.failed !== 6) await gate.turn(never);
+      await fixture.gate({}).turn(never);
+      expect(await fixture.batch(id)).toMatchObject({ state: 'halted', checks: { drawn: 10, failed: 6 } });
+      await fixture.service.resume('night', 'the validator is repaired', { actor: 'ann' });
+      expect([(await fixture.batch(id)).checks, await checked(id, 'failed')]).toEqual([undefined, []]);
+      await check();
+      await fixture.turns();
+      expect(await fixture.batch(id)).toMatchObject({
+        state: 'succeeded',
+        checks: { drawn: 10, passed: 10 },
       });
     });
 

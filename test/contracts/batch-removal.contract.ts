@@ -1,5 +1,7 @@
+import { gzipSync } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BatchIntake } from '../../src/capabilities/batches/intake/batch-intake.ts';
+import type { BatchInput } from '../../src/capabilities/batches/intake/input/input-records.ts';
 import { BatchOperations } from '../../src/capabilities/batches/run/batch-operations.ts';
 import { BatchRetention } from '../../src/capabilities/batches/run/batch-retention.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
@@ -67,6 +69,47 @@ export function batchRemovalContract(_: string, open: () => Promise<SqlDatabase>
       }) as SqlDatabase;
       return intakeOver(broken);
     };
+
+    it('are found again by the same request and input, however they are written down, and by no other', async () => {
+      const request = batchRequest('known', { settings: { onInvalid: 'skip' } });
+      const submitted = async (input: BatchInput, more: object = {}) =>
+        await intake.submitted({ ...request, ...more }, input, operator, {
+          confirm: () => Promise.resolve(),
+        });
+      expect(await submitted(lines(tickets(3)))).toBeUndefined();
+      const later = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
+      const { batch } = await intake.create({ ...request, deadline: later(6) }, operator, { deadlineMs: 5 });
+      const other = intake.create({ ...request, deadline: later(7) }, operator, { deadlineMs: 6 });
+      await expect(other).rejects.toThrow(/asked for differently: its deadline/);
+      const same = await intake.create({ ...request, deadline: later(8) }, operator, { deadlineMs: 5 });
+      expect(same).toMatchObject({ isNew: false, batch: { id: batch.id } });
+      await intake.upload(batch.id, lines(tickets(2)), {});
+      await intake.upload(batch.id, lines(tickets(3)), {});
+      await intake.start(batch.id, '', operator);
+      const asked = { deadline: later(9) };
+      const found = async (input: BatchInput) =>
+        await intake.submitted({ ...request, ...asked }, input, operator, {
+          deadlineMs: 5,
+          confirm: () => Promise.resolve(),
+        });
+      const zipped = gzipSync(
+        tickets(3)
+          .map((line) => `${JSON.stringify(line)}\n`)
+          .join(''),
+      );
+      for (const input of [lines(tickets(3), {}, 7), { ...lines(zipped), encoding: 'gzip' as const }])
+        expect(await found(input)).toMatchObject({ batch: { id: batch.id }, isSameInput: true });
+      for (const input of [
+        lines(tickets(2)),
+        lines(''),
+        lines(tickets(3), { form: 'bare' }),
+        { ...lines(tickets(3)), encoding: 'gzip' as const },
+      ])
+        await expect(found(input)).rejects.toThrow(/has another input/);
+      await expect(submitted(lines(tickets(3)), { feature: 'f' })).rejects.toThrow(/differently: feature\./);
+      await database.execute('update millrace.batches set input_digest = null');
+      expect(await found(lines(tickets(1)))).toMatchObject({ isSameInput: undefined });
+    });
 
     it('leave nothing to a later batch of the same name: its messages are others', async () => {
       const first = await filled('nightly');

@@ -2,18 +2,17 @@ import { appendFile, rm, writeFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import { Command } from 'commander';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { addBatchCommand } from '../../src/capabilities/batches/batch-command.ts';
 import { batchDocumentSchema } from '../../src/capabilities/batches/batch-document.ts';
 import { batchEstimateSchema } from '../../src/capabilities/batches/intake/estimate-document.ts';
 import { openInput } from '../../src/capabilities/batches/intake/input-file.ts';
+import { runCommandLine } from '../../src/cli/command-line.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
-import type { StageDefinition } from '../../src/engine/pipeline/stage-definition.ts';
-import { installationOf } from '../../src/host/command-installation.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { supportStages, tickets } from '../support/batch-intake-fixture.ts';
+import { tickets } from '../support/batch-intake-fixture.ts';
+import { CapturedOutput } from '../support/captured-output.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
+import { runBatchCommand } from '../support/run-batch-command.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* `millrace batch` on an embedded installation that no host runs on. */
@@ -33,37 +32,8 @@ async function change(statement: string): Promise<void> {
   await database.close();
 }
 
-class Collected extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
 /** Runs `millrace batch …` with the stages of the pipeline "support" as what --stages names. */
-async function batch(...args: readonly string[]) {
-  const [stdout, stderr] = [new Collected(), new Collected()];
-  let code = 0;
-  const program = new Command('millrace').exitOverride();
-  const context = {
-    environment: {},
-    stdout,
-    stderr,
-    clock: systemClock,
-    installation: (options: { readonly config?: string; readonly data?: string }) =>
-      Promise.resolve(installationOf({}, options)),
-  };
-  const bind =
-    <Arguments extends readonly unknown[]>(action: (...parameters: Arguments) => Promise<number>) =>
-    async (...parameters: Arguments): Promise<void> => {
-      code = await action(...parameters);
-    };
-  const stages = supportStages as unknown as readonly StageDefinition[];
-  addBatchCommand(program, context, bind, () => Promise.resolve(stages));
-  await program.parseAsync(['batch', ...args, '--data', directory], { from: 'user' });
-  return { code, stdout: stdout.text, stderr: stderr.text };
-}
+const batch = (...args: readonly string[]) => runBatchCommand(args, { directory });
 
 const who = ['--pipeline', 'support', '--team', 'blue', '--customer', 'acme', '--feature', 'search'];
 const stages = ['--stages', 'stages.js'];
@@ -107,6 +77,29 @@ describe('millrace batch submit', () => {
     });
   });
 
+  it('refuses another request or input under the name of a batch, and says what differs', async () => {
+    const file = await fileOf('used.jsonl', jsonl(tickets(3)));
+    const submit = ['submit', file, ...who, ...stages, '--deadline', '6h'];
+    await batch(...submit);
+    const exists = (what: RegExp) => ({
+      code: 'MILLRACE_BATCH_EXISTS',
+      message: expect.stringMatching(what) as unknown,
+      todo: expect.stringContaining('--name') as unknown,
+    });
+    await expect(batch(...submit, '--customer', 'other', '--threshold', '90')).rejects.toMatchObject(
+      exists(/differently: customer, threshold\.$/),
+    );
+    await expect(batch(...submit, '--deadline', '7h')).rejects.toMatchObject(exists(/deadline/));
+    await fileOf('used.jsonl', jsonl(tickets(2)));
+    await expect(batch(...submit)).rejects.toMatchObject(exists(/"used" already .* another input\.$/));
+    const dry = await batch(...submit, '--customer', 'other', '--dry-run', '--json');
+    expect(batchEstimateSchema.parse(JSON.parse(dry.stdout))).toMatchObject({ items: 2 });
+    expect(dry.stderr).toContain('There is a batch of this name (running); it is as it was');
+    await fileOf('used.jsonl', jsonl(tickets(3)));
+    const again = await batch(...submit);
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('was submitted before')]);
+  });
+
   it('names every faulty line, and leaves nothing behind', async () => {
     const file = await fileOf('faulty.jsonl', `${jsonl(tickets(2))}{"data":{}}\nnope\n`);
     const { code, stdout, stderr } = await batch('submit', file, ...who, ...stages);
@@ -118,7 +111,7 @@ describe('millrace batch submit', () => {
     const skipping = await batch('submit', file, ...who, ...stages, '--skip-invalid');
     expect(skipping.code, skipping.stderr).toBe(0);
     expect(skipping.stderr).toContain('2 items are left out.');
-    expect(skipping.stdout).toMatch(/4 in 1 chunks: 0 succeeded, 2 skipped, 2 open/);
+    expect(skipping.stdout).toMatch(/4 in 1 chunk: 0 succeeded, 2 skipped, 2 open/);
   });
 
   it('starts and leaves nothing with --dry-run', async () => {
@@ -225,8 +218,12 @@ describe('millrace batch', () => {
       /steered +blue +support +running +600 /,
     );
     expect((await batch('show', 'steered')).stdout).toMatch(/chunks +1–3 waiting/);
+    await change(`update millrace.batch_chunks set state = 'running', ended = 249 where chunk = 1`);
     const paused = await batch('pause', 'steered', '--reason', 'to look');
     expect(paused.stdout).toMatch(/state +paused/);
+    expect(paused.stderr).toContain(
+      '1 item was begun and runs to its end. To stop their messages too: millrace pause batch "steered"',
+    );
     const changed = await batch(
       'change',
       'steered',
@@ -257,6 +254,45 @@ describe('millrace batch', () => {
     expect((await batch('failed', 'steered')).stdout).toBe('');
     expect((await batch('cancel', 'steered', '--reason', 'enough')).stdout).toMatch(/state +cancelling/);
     await expect(batch('show', 'nothing')).rejects.toMatchObject({ code: 'MILLRACE_BATCH_NOT_FOUND' });
+  });
+
+  it('ends quietly when nobody reads its output any more, and says what else is wrong with it', async () => {
+    await batch('submit', await fileOf('piped.jsonl', jsonl(tickets(3))), ...who, ...stages);
+    const into = async (code: string, ...args: readonly string[]) => {
+      const failure = Object.assign(new Error(`write ${code}`), { code });
+      const stdout = new Writable({ write: (_chunk, _encoding, done) => done(failure) });
+      const stderr = new CapturedOutput();
+      const surroundings = { environment: {}, stdout, stderr, clock: systemClock };
+      return [
+        await runCommandLine(['batch', ...args, '--data', directory], surroundings),
+        stderr.text.split('\n')[0],
+      ];
+    };
+    const output = ['output', 'piped', '--partial', '--format', 'parquet'];
+    expect(await into('EPIPE', 'list')).toEqual([0, '']);
+    expect(await into('EPIPE', ...output)).toEqual([0, '']);
+    expect(await into('ENOSPC', ...output)).toEqual([1, 'Unexpected error: write ENOSPC']);
+  });
+
+  it('says of a file that cannot be written by which option, and why', async () => {
+    await batch('submit', await fileOf('written.jsonl', jsonl(tickets(1))), ...who, ...stages);
+    const nowhere = join(directory, 'no', 'folder');
+    for (const [option, ...args] of [
+      ['--html', 'report', 'written'],
+      ['--output', 'output', 'written', '--partial'],
+    ] as const) {
+      const command = ['batch', ...args, option, nowhere, '--data', directory, '--verbose'];
+      const { code, stderr } = await runCommand(command);
+      expect([code, stderr.split('\n')[0]]).toEqual([
+        2,
+        `MILLRACE_REQUEST_INVALID: ${option}: ${nowhere} cannot be written: there is no such folder; name a file that can`,
+      ]);
+      expect(stderr).toMatch(/\n +at /);
+      const again = await runCommand(['batch', ...args, option, directory, '--data', directory]);
+      expect(again.stderr).toContain(`${option}: is there already`);
+      const forced = await runCommand(['batch', ...args, option, directory, '--force', '--data', directory]);
+      expect(forced.stderr).toContain(`${option}: ${directory} cannot be written: it is a folder;`);
+    }
   });
 
   it('estimates, starts and discards what the API has made', async () => {
@@ -299,6 +335,47 @@ describe('millrace batch', () => {
     await batch('submit', file, ...who, ...stages);
     await expect(batch('submit', file, ...who, ...stages, '--wait')).rejects.toMatchObject(noHost);
     expect((await batch('show', 'alone')).stdout).toMatch(/state +running/);
+  });
+
+  it('says that the batch goes on when waiting for it is interrupted', async () => {
+    const file = await fileOf('interrupted.jsonl', jsonl(tickets(1)));
+    const bars = new CapturedOutput();
+    const waiting = runBatchCommand(['submit', file, ...who, ...stages, '--wait'], {
+      directory,
+      stderr: bars,
+      isAlone: false,
+    });
+    await expect.poll(() => bars.text).toContain('running, 0/1 item,');
+    process.emit('SIGINT', 'SIGINT');
+    const { code, stderr } = await waiting;
+    expect([code, stderr.split('\n').at(-2)]).toEqual([
+      130,
+      'The batch goes on. See how far it is: millrace batch show "interrupted" --team "blue".',
+    ]);
+    expect((await batch('show', 'interrupted')).stdout).toMatch(/items +1 in 1 chunk: /);
+  });
+
+  it('names what is wrong with a command line in the words of the command line', async () => {
+    const wrong = async (...args: readonly string[]) => (await runCommand(['batch', ...args])).stderr;
+    const unknown = await wrong('submit', 'x.jsonl', '--pipline', 'support');
+    expect(unknown).toMatch(/^error: unknown option '--pipline'\n\(Did you mean --pipeline\?\)/);
+    expect(await wrong('submit', 'x.jsonl')).toMatch(/^error: required option '--pipeline <name>'/);
+    expect(await wrong('pause', 'x')).toContain('--reason: is required\n');
+    expect(await wrong('submit', directory, ...who)).toContain('<file>: is a directory: ');
+    const nowhere = await wrong(
+      'submit',
+      await fileOf('bare.jsonl', '{"subject":"a"}\n'),
+      ...who,
+      '--data',
+      'no',
+    );
+    expect(nowhere).toMatch(/^MILLRACE_DATA_NOT_FOUND: [^]*"millrace start" makes the ledger/);
+    const bare = await batch('submit', join(directory, 'bare.jsonl'), ...who, ...stages);
+    expect(bare.stderr).toContain('say --form bare\n');
+    await batch('submit', join(directory, 'bare.jsonl'), ...who, ...stages, '--form', 'bare');
+    expect(await wrong('output', 'bare', '--data', directory)).toContain(
+      'has ended so far with --partial.\n',
+    );
   });
 
   it('runs what is submitted under the name of a batch whose discard broke off', async () => {

@@ -154,7 +154,7 @@ describe('on embedded stores', () => {
     );
     expect(replayed).toMatchObject({ dryRun: false, count: 1 });
     expect(await letters('discard', ids[1] ?? '', '--reason', 'a test')).toMatch(
-      /1 messages were discarded\. Audit record: /,
+      /1 message was discarded\. Audit record: /,
     );
     expect(await letters('list')).toContain('There are no such dead letters.');
     const lives = deadLetterSchema.parse(JSON.parse(await letters('show', ids[0] ?? '', '--json')));

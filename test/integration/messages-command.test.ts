@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Host } from '../../src/host/host.ts';
@@ -16,6 +15,7 @@ import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { CapturedOutput } from '../support/captured-output.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
@@ -39,14 +39,6 @@ let millrace: Millrace;
 let aborts: unknown[];
 let failures = 0;
 let hanging = 0;
-
-class CapturedOutput extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
 
 const stages = [
   {
@@ -127,7 +119,7 @@ describe('a message', () => {
     await expect.poll(() => hanging, patience).toBe(1);
     const reason = ['--reason', 'no longer wanted', '--actor', 'ann'];
     const plan = await succeed('messages', 'cancel', id, '--dry-run');
-    expect(plan).toContain('1 messages would be cancelled; nothing was changed.');
+    expect(plan).toContain('1 message would be cancelled; nothing was changed.');
     const result = steeredSchema.parse(
       JSON.parse(await succeed('messages', 'cancel', id, ...reason, '--json')),
     );
@@ -154,7 +146,7 @@ describe('a message', () => {
     const state = async () => (await host.service(MessageService).tree(id, {}))?.messages[0];
     await expect.poll(state, patience).toMatchObject({ state: 'pending', attempts: 1 });
     const retried = await succeed('messages', 'retry', id, '--reason', 'the weather is fine');
-    expect(retried).toContain('1 messages were made due now.');
+    expect(retried).toContain('1 message was made due now.');
     expect(await millrace.waitFor(id, { includeChildren: true })).toMatchObject({ state: 'completed' });
     await expect.poll(() => failures, patience).toBe(2);
     process.emit('SIGINT', 'SIGINT');

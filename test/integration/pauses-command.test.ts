@@ -127,7 +127,7 @@ describe('status', () => {
     const draining = (await succeed('status')).stdout;
     expect(draining).toMatch(/^all +\d{4}-\S+Z +cli:ann +1 +ends +the budget is gone$/m);
     expect(draining).toMatch(/^stage second +\S+ +cli:bob +0 +aborted +sick$/m);
-    expect(draining).toContain('Draining: 1 messages are still being worked on.');
+    expect(draining).toContain('Draining: 1 message is still being worked on.');
     await onLedger(async (database) => {
       await database.execute(`update millrace.messages set state = 'pending', lease_until = null, parked_for = 'pause:gone', sweep_at = 'infinity'
         where state = 'leased'`);

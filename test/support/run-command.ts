@@ -1,14 +1,6 @@
-import { Writable } from 'node:stream';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-
-class Collected extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
+import { CapturedOutput } from './captured-output.ts';
 
 /** What a command printed, and its exit code. */
 export interface CommandOutput {
@@ -22,8 +14,8 @@ export async function runCommand(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<CommandOutput> {
-  const stdout = new Collected();
-  const stderr = new Collected();
+  const stdout = new CapturedOutput();
+  const stderr = new CapturedOutput();
   const code = await runCommandLine([...args], { environment, stdout, stderr, clock: systemClock });
   return { code, stdout: stdout.text, stderr: stderr.text };
 }

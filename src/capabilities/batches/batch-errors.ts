@@ -35,8 +35,8 @@ export const batchErrors = declareErrors({
   MILLRACE_BATCH_EXISTS: {
     status: 409,
     retryable: false,
-    what: 'The team has another batch of this name, which was asked for differently.',
-    todo: 'Choose another name, or ask for exactly what the batch of this name was made with.',
+    what: 'The team has another batch of this name, which was asked for differently, or has another input.',
+    todo: 'Choose another name (`--name`), or ask for exactly what the batch of this name was made with.',
   },
   MILLRACE_BATCH_INPUT_INVALID: {
     status: 422,

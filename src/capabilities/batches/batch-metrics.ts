@@ -36,8 +36,8 @@ export const batchMetrics = {
   batch_quality_checks_total: {
     type: 'counter',
     unit: 'checks',
-    labels: { result: ['passed', 'failed'] },
-    help: 'Checks of the output of batches that this process recorded, by how they ended; a validator that throws has failed.',
+    labels: { result: ['passed', 'failed', 'asked_again'] },
+    help: 'Checks of the output of batches that this process recorded, by how they ended; asked_again: a validator threw or did not answer, and is asked again later.',
   },
   batch_notices_total: {
     type: 'counter',

@@ -14,11 +14,18 @@ export function deadlineOption(text: string): string {
   );
 }
 
+/** The time from now on that such a deadline is; undefined for any other. */
+export function deadlineMsOf(text: string | undefined): number | undefined {
+  const [, count, unit] = durationPattern.exec(text ?? '') ?? [];
+  return count === undefined || unit === undefined
+    ? undefined
+    : Number(count) * unitMs[unit as keyof typeof unitMs];
+}
+
 /** The moment that such a deadline means. */
 export function givenDeadline(text: string | undefined, now: Date): string | undefined {
-  const [, count, unit] = durationPattern.exec(text ?? '') ?? [];
-  if (count === undefined || unit === undefined) return text;
-  return new Date(now.getTime() + Number(count) * unitMs[unit as keyof typeof unitMs]).toISOString();
+  const ms = deadlineMsOf(text);
+  return ms === undefined ? text : new Date(now.getTime() + ms).toISOString();
 }
 
 export function priorityOption(text: string): number {

@@ -1,5 +1,5 @@
 import { usd } from '../../kernel/money.ts';
-import { formatCount, roundedUsd } from '../../terminal/text-table.ts';
+import { formatCount, formatCounted, roundedUsd } from '../../terminal/text-table.ts';
 import type { BatchDocument } from './batch-document.ts';
 
 /** A batch for the terminal. */
@@ -20,16 +20,16 @@ export function batchText(batch: BatchDocument): string {
     ['pipeline', `${batch.pipeline}, ${batch.type} version ${batch.version}`],
     ['mode', batch.settings.mode],
     ...(batch.modes ?? []).map(({ model, mode, reason }) => ['', `${model}: ${mode}, ${reason}`] as const),
-    ['items', `${formatCount(items.total)} in ${formatCount(batch.chunks)} chunks: ${ends.join(', ')}`],
+    ['items', `${formatCount(items.total)} in ${formatCounted(batch.chunks, 'chunk')}: ${ends.join(', ')}`],
     [
       'spent',
-      `${roundedUsd(usd(batch.costUsd))} USD${batch.unpriced === 0 ? '' : `, and ${formatCount(batch.unpriced)} answers without a price`}`,
+      `${roundedUsd(usd(batch.costUsd))} USD${batch.unpriced === 0 ? '' : `, and ${formatCounted(batch.unpriced, 'answer')} without a price`}`,
     ],
     [
       'quality',
       quality === undefined
         ? ''
-        : `${formatCount(quality.passed)} of ${formatCount(quality.drawn)} checked items passed ${quality.validator}, ${formatCount(quality.failed)} failed; ${quality.minimum} % are needed`,
+        : `${formatCount(quality.passed)} of ${formatCounted(quality.drawn, 'checked item')} passed ${quality.validator}, ${formatCount(quality.failed)} failed; ${quality.minimum} % are needed`,
     ],
     ['priority', String(batch.priority)],
     ['deadline', batch.deadline ?? ''],

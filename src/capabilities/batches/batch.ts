@@ -11,7 +11,8 @@ import type { AppliedCaps } from './caps/cap-settings.ts';
  *                 │  ▲
  *                 │  └────── halted       something is wrong that more items would not make right; resumed by an operator
  *                 ├────────► cancelling ─► cancelled          by an operator, from paused and halted too
- *                 │               └──────► expired, succeeded   because the deadline is over
+ *                 │               ├──────► expired, succeeded   because the deadline is over
+ *                 │               └──────► succeeded, failed    when everything had ended before
  *                 └────────► succeeded, failed             when all items have ended, paused or halted as well
  *
  * Every item ends in exactly one of succeeded, failed, expired, cancelled and skipped; together they are the input's.

@@ -55,6 +55,13 @@ export function chunksText({ chunks, next }: BatchChunks): string {
   return withMore(`chunks    ${ranges.join(', ')}${table}`, next);
 }
 
+/** Items of chunks that are begun which have not ended. */
+export function itemsUnderWay(chunks: BatchChunks['chunks']): number {
+  return chunks
+    .filter(({ state }) => state === 'running')
+    .reduce((count, { items, ended }) => count + items - ended, 0);
+}
+
 export function itemsText({ items, next }: BatchItems): string {
   if (items.length === 0) return 'There are no such items.';
   const columns = [right('item'), ...['id', 'state', 'error'].map(left), ...['attempts', 'USD'].map(right)];

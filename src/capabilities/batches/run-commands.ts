@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { type Command, Option } from 'commander';
 import { parseRequest } from '../../http/request-faults.ts';
@@ -13,14 +12,15 @@ import {
   withStoreOptions,
 } from '../../terminal/command-context.ts';
 import { refuseExisting, writeWhole } from '../../terminal/output-file.ts';
-import { formatCount } from '../../terminal/text-table.ts';
+import { writePieces } from '../../terminal/output-streams.ts';
+import { formatCounted } from '../../terminal/text-table.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
 import { nameOption, namesOption } from '../../terminal/option-values.ts';
 import { batchStates, checkStates, itemStates } from './batch.ts';
 import type { BatchDocument } from './batch-document.ts';
 import { deadlineOption, givenDeadline, priorityOption } from './batch-options.ts';
 import { batchText } from './batch-text.ts';
-import { chunksText, itemsText, listText } from './batches-text.ts';
+import { chunksText, itemsText, itemsUnderWay, listText } from './batches-text.ts';
 import { type OutputFormat, outputFormatNames } from './done/output-formats.ts';
 import type { BatchService } from './run/batch-service.ts';
 import {
@@ -66,7 +66,8 @@ const orders = {
   pause: 'begin no further chunk; what is under way goes on to its end',
   resume: 'let a batch go on that is paused, or that halted',
   cancel: 'end what has not ended; what has stays as it is',
-  retry: 'run items again that failed, expired or were cancelled; what was paid for is used again',
+  retry:
+    'run items again that failed, expired or were cancelled, and check output anew that was not good enough; what was paid for is used again',
 } as const;
 
 /** The commands that watch and steer batches. */
@@ -178,12 +179,26 @@ async function operate(
     const { batch, items: count } = await withService(context, options, (service) =>
       service.retry(name, reason, operatorOf(options)),
     );
-    if (options.json !== true) tell(context, `${formatCount(count)} items run again.`);
+    const done =
+      count === 0
+        ? 'No item runs again; the output is checked anew.'
+        : `${formatCounted(count, 'item runs', 'items run')} again.`;
+    if (options.json !== true) tell(context, done);
     return showBatch(context, batch, options);
   }
-  const batch = await withService(context, options, (service) =>
-    service[order](name, reason, operatorOf(options)),
-  );
+  const { batch, underWay } = await withService(context, options, async (service) => {
+    const steered = await service[order](name, reason, operatorOf(options));
+    if (order !== 'pause') return { batch: steered, underWay: 0 };
+    const page = parseRequest(listChunksSchema, { limit: String(maxListed) });
+    const { chunks } = await service.chunks(steered.id, viewerOf(options), page);
+    return { batch: steered, underWay: itemsUnderWay(chunks) };
+  });
+  if (options.json !== true && underWay > 0) {
+    tell(
+      context,
+      `${formatCounted(underWay, 'item was begun and runs to its end', 'items were begun and run to their end')}. To stop their messages too: millrace pause batch ${JSON.stringify(batch.name)} --reason "…".`,
+    );
+  }
   return showBatch(context, batch, options);
 }
 
@@ -205,7 +220,7 @@ async function output(context: CommandContext, name: string, options: OutputOpti
   if (file !== undefined && !force) await refuseExisting(file);
   await withService(context, options, async (service) => {
     const { pieces } = await service.output(name, viewerOf(options), { isPartial, format });
-    if (file === undefined) await writeAll(context, pieces);
+    if (file === undefined) await writePieces(context.stdout, pieces);
     else await writeWhole(Readable.from(pieces, { objectMode: false }), file);
   });
   return exitCodes.ok;
@@ -214,17 +229,9 @@ async function output(context: CommandContext, name: string, options: OutputOpti
 async function failed(context: CommandContext, name: string, options: BatchOptions): Promise<number> {
   await withService(context, options, async (service) => {
     const { pieces } = await service.failedItems(name, viewerOf(options));
-    await writeAll(context, pieces);
+    await writePieces(context.stdout, pieces);
   });
   return exitCodes.ok;
-}
-
-/** What programs read, as it is: as fast as it is taken. */
-async function writeAll(
-  { stdout }: CommandContext,
-  pieces: AsyncIterable<string | Uint8Array>,
-): Promise<void> {
-  for await (const piece of pieces) if (!stdout.write(piece)) await once(stdout, 'drain');
 }
 
 function showBatch(context: CommandContext, batch: BatchDocument, options: BatchOptions): number {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderCostCsv } from './cost-csv.ts';
+import { openLines } from './open-lines.ts';
 import { costFigureNames, type CostReportDocument } from './cost-report-document.ts';
 
 const figures = {
@@ -60,5 +61,29 @@ describe('a cost report as CSV', () => {
 
   it('leaves numbers alone, negative ones too', () => {
     expect(cellsOf(renderCostCsv(reportOf(['x'])))[1]?.[1]).toBe('-0.5');
+  });
+});
+
+describe('what a total does not say', () => {
+  it.each([
+    [{}, []],
+    [
+      { unsettledCalls: 17, openUpperBoundUsd: '4.35' },
+      ['17 calls are unsettled and not in the total: at most 4.35 USD more.'],
+    ],
+    [
+      { estimatedCalls: 1, openUpperBoundUsd: '2' },
+      ['1 call is in the total as estimated, and can have cost at most 2 USD.'],
+    ],
+    [
+      { unpricedCalls: 1, unsettledCalls: 1, estimatedCalls: 2, suspectCalls: 1, openUpperBoundUsd: '3' },
+      [
+        '1 call has no price and is not in the sums.',
+        '1 call is unsettled and not in the total, and 2 calls are in it as estimated: together these calls can have cost at most 3 USD.',
+        '1 of the estimated calls is suspect: their providers reported more tokens than the requests can have caused.',
+      ],
+    ],
+  ])('%j', (open, lines) => {
+    expect(openLines({ ...figures, ...open })).toEqual(lines);
   });
 });

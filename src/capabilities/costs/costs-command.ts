@@ -8,6 +8,7 @@ import { type PeriodOptions, periodParametersOf, withFilters, withPeriod } from 
 import { costGroupFields, messageCounts } from './cost-query.ts';
 import { addAnomaliesCommand } from './anomalies/anomalies-command.ts';
 import { addConcentrationCommand } from './concentration/concentration-command.ts';
+import { openLines } from './open-lines.ts';
 import { addForecastCommand } from './forecast/forecast-command.ts';
 import { addSavingsCommand } from './savings/savings-command.ts';
 import { addStatementCommand } from './statements/statement-command.ts';
@@ -112,25 +113,6 @@ function costText(report: CostReportDocument): string {
     ...(report.completedUnavailable === undefined ? [] : [report.completedUnavailable]),
     ...openLines(totals),
   ].join('\n');
-}
-
-function openLines(totals: CostReportDocument['totals']): string[] {
-  const { unpricedCalls, unsettledCalls, estimatedCalls, suspectCalls, openUpperBoundUsd } = totals;
-  return [
-    ...(unpricedCalls === 0
-      ? []
-      : [`${formatCount(unpricedCalls)} calls have no price and are not in the sums.`]),
-    ...(unsettledCalls + estimatedCalls === 0
-      ? []
-      : [
-          `${formatCount(unsettledCalls)} calls are unsettled and ${formatCount(estimatedCalls)} estimated: at most ${openUpperBoundUsd} USD in all.`,
-        ]),
-    ...(suspectCalls === 0
-      ? []
-      : [
-          `${formatCount(suspectCalls)} of the estimated calls are suspect: their providers reported more tokens than the requests can have caused.`,
-        ]),
-  ];
 }
 
 function extraColumns({ previous, totals }: CostReportDocument): TableColumn[] {

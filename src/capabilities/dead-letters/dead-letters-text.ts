@@ -7,6 +7,7 @@ import type {
 } from './dead-letter-documents.ts';
 import {
   formatCount,
+  formatCounted,
   renderTable,
   roundedUsd,
   tableDigits,
@@ -180,8 +181,8 @@ export function planText(plan: ReplayPlan): string {
   return [
     renderTable(columns, rows),
     '',
-    `${formatCount(plan.count)} messages would be replayed${plan.hasMore ? ', and there may be more (--max)' : ''}; nothing was changed.`,
-    `${formatCount(plan.reusableSteps)} paid steps are reused when the same is asked again. Amounts are rounded to ${tableDigits} digits.`,
+    `${formatCounted(plan.count, 'message')} would be replayed${plan.hasMore ? ', and there may be more (--max)' : ''}; nothing was changed.`,
+    `${formatCounted(plan.reusableSteps, 'paid step is', 'paid steps are')} reused when the same is asked again. Amounts are rounded to ${tableDigits} digits.`,
     ...(plan.estimatedUsd === undefined
       ? ['Where no message of the stage has succeeded with a known price, the cost is not known.']
       : []),
@@ -197,6 +198,6 @@ export function operatedText(
   return [
     renderTable([left('stage'), left('owner'), right(done)], rows),
     '',
-    `${formatCount(count)} messages were ${done}${hasMore ? ', and there may be more (--max)' : ''}. Audit record: ${actionId}`,
+    `${formatCounted(count, 'message was', 'messages were')} ${done}${hasMore ? ', and there may be more (--max)' : ''}. Audit record: ${actionId}`,
   ].join('\n');
 }

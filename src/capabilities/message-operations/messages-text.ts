@@ -7,7 +7,13 @@ import type {
   MessageTree,
   Steered,
 } from './message-documents.ts';
-import { formatCount, renderTable, roundedUsd, type TableColumn } from '../../terminal/text-table.ts';
+import {
+  formatCount,
+  formatCounted,
+  renderTable,
+  roundedUsd,
+  type TableColumn,
+} from '../../terminal/text-table.ts';
 
 import { itemName } from '../../terminal/item-name.ts';
 
@@ -66,7 +72,7 @@ export function messageText({ account, content, tree }: MessageStory): string {
     ['written', account.createdAt],
     ['ended', account.finishedAt ?? ''],
     ['attempts', `${account.attempts} failed, ${account.deliveries} deliveries`],
-    ['cost', `${cost.costUsd} USD in ${cost.calls} calls${openText(cost)}`],
+    ['cost', `${cost.costUsd} USD in ${formatCounted(cost.calls, 'call')}${openText(cost)}`],
   ].filter(([, value]) => value !== '');
   return [
     ...facts.map(([name = '', value = '']) => `${name.padEnd(11)}${value}`),
@@ -188,10 +194,9 @@ export function steeredText(
   { dryRun, count, stages, hasMore, actionId, skipped }: Steered,
 ): string {
   const rows = stages.map((stage) => [stage.stage, stage.owner, formatCount(stage.count)]);
-  const were = dryRun ? 'would be' : 'were';
   return [
     ...(rows.length === 0 ? [] : [renderTable([left('stage'), left('owner'), right('messages')], rows), '']),
-    `${formatCount(count)} messages ${were} ${done}${hasMore ? ', and there are more (--max)' : ''}${dryRun ? '; nothing was changed' : ''}.${actionId === undefined ? '' : ` Audit record: ${actionId}`}`,
+    `${dryRun ? `${formatCounted(count, 'message')} would be` : formatCounted(count, 'message was', 'messages were')} ${done}${hasMore ? ', and there are more (--max)' : ''}${dryRun ? '; nothing was changed' : ''}.${actionId === undefined ? '' : ` Audit record: ${actionId}`}`,
     ...skipped.map(({ id, reason, todo }) => `${id} was left as it is (${reason}): ${todo}`),
   ].join('\n');
 }

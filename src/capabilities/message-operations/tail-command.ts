@@ -7,6 +7,7 @@ import { type Bind, type CommandContext, exitCodes, print, tell } from '../../te
 import { given, type MessageFilterOptions, messageFilterOf, withMessageFilters } from './message-options.ts';
 import type { MessageSettings } from './command-messages.ts';
 import { withMessages } from './messages-command.ts';
+import { hasReader } from '../../terminal/output-streams.ts';
 import { watchShutdownSignals } from '../../terminal/shutdown-signals.ts';
 
 interface TailOptions extends MessageFilterOptions {
@@ -42,7 +43,8 @@ async function tail(context: CommandContext<MessageSettings>, options: TailOptio
         }
         if (missed > 0)
           tell(context, `${missed} messages are not followed: too many are open. Narrow the filter.`);
-        if (stop.signal.aborted || context.clock.monotonicMs() >= endMs) return;
+        const isWanted = !stop.signal.aborted && hasReader(context.stdout);
+        if (!isWanted || context.clock.monotonicMs() >= endMs) return;
         await context.clock.sleep(pauseMs, stop.signal).catch(() => undefined);
       }
     });

@@ -1,6 +1,6 @@
 import type { ListedBlock } from '../../engine/ledger/blocks.ts';
 import type { PauseList } from './pause-documents.ts';
-import { formatCount, renderTable, type TableColumn } from '../../terminal/text-table.ts';
+import { formatCount, formatCounted, renderTable, type TableColumn } from '../../terminal/text-table.ts';
 
 const columns: readonly TableColumn[] = [
   { title: 'paused' },
@@ -32,7 +32,7 @@ export function pauseTables(pauses: readonly ListedBlock[], leased: number): rea
     tables.push(
       leased === 0
         ? 'Drained: nothing is being worked on.'
-        : `Draining: ${formatCount(leased)} messages are still being worked on.`,
+        : `Draining: ${formatCounted(leased, 'message is', 'messages are')} still being worked on.`,
     );
   }
   return tables;

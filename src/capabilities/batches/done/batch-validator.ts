@@ -25,8 +25,9 @@ export interface Validation {
 }
 
 /**
- * Says whether what a batch made of an item is good. It may be asked more than once about one item, of which one answer counts. An error,
- * another answer, or none before the signal aborts, is a check that has failed.
+ * Says whether what a batch made of an item is good. It may be asked more than once about one item, of which one answer counts. After an
+ * error, or no answer before the signal aborts, it is asked again a few times; then the check has failed. So has it, at once, with an answer
+ * that is no `Validation`.
  */
 export interface ItemValidator {
   validate(

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { derivedId } from '../../../kernel/ids.ts';
 import { BatchValidators } from './batch-validators.ts';
+import { CheckTurns, type RunningCheck } from './check-turns.ts';
 import { qualitySchema, strataOf } from './quality-settings.ts';
 import { signedRequest } from './webhook-request.ts';
 import { webhookOf, webhookSchema, webhooksSettings } from './webhook-settings.ts';
@@ -103,5 +105,67 @@ describe('webhooks', () => {
       'webhook-timestamp': '1614265330',
       'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
     });
+  });
+});
+
+describe('the turns of checks', () => {
+  const batchesOf = (team: string, count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      id: derivedId(new Date(0), 'batch', team, String(index)),
+      team,
+    }));
+  /** Begins what there is room for, of batches of any number of items; answers how many of each. */
+  function begin(turns: CheckTurns, batches: ReturnType<typeof batchesOf>): readonly RunningCheck[] {
+    return turns.inTurn(batches).flatMap((batch) => {
+      const room = turns.roomOf(batch);
+      if (room === 0) return [];
+      turns.choose(batch, room, 0);
+      return Array.from({ length: room }, (_, index) => turns.begin(batch, index));
+    });
+  }
+  const countsOf = (checks: readonly RunningCheck[]) =>
+    [...Map.groupBy(checks, ({ batch }) => batch.id).values()].map(({ length }) => length);
+
+  it('leave room for other batches and other teams, however many hang', () => {
+    const turns = new CheckTurns();
+    expect(countsOf(begin(turns, batchesOf('blue', 1)))).toEqual([8]);
+    expect(countsOf(begin(turns, batchesOf('blue', 60)))).toEqual([4, 2, 1, 1]);
+    expect(countsOf(begin(turns, batchesOf('red', 60)))).toEqual([8]);
+    expect(countsOf(begin(turns, batchesOf('green', 60)))).toEqual([4]);
+    expect(begin(turns, batchesOf('blue', 60))).toEqual([]);
+  });
+
+  it('come to every batch, the one first that was served longest ago', () => {
+    const turns = new CheckTurns();
+    const batches = batchesOf('blue', 120);
+    const served = new Set<string>();
+    let running = begin(turns, batches);
+    for (let ends = 0; served.size < batches.length; ends += 1) {
+      expect(ends).toBeLessThan(2 * batches.length);
+      for (const { batch } of running) served.add(batch.id);
+      const [first, ...others] = running;
+      if (first !== undefined) turns.end(first);
+      running = [...others, ...begin(turns, batches)];
+    }
+  });
+
+  it('make a check again when its time has come, and before new ones; after the fourth failure it counts', () => {
+    const turns = new CheckTurns();
+    const [batch] = batchesOf('blue', 1);
+    if (batch === undefined) throw new Error('There is no batch.');
+    const failed = (nowMs: number) => turns.postpone(turns.begin(batch, 7), nowMs);
+    expect([turns.choose(batch, 8, 0), failed(0)]).toEqual([{ without: [] }, true]);
+    expect(turns.choose(batch, 8, 4999)).toEqual({ without: [7] });
+    expect(turns.choose(batch, 8, 5000)).toEqual({ only: [7] });
+    expect([failed(5000), failed(25_000), failed(85_000)]).toEqual([true, true, false]);
+  });
+
+  it('do not take what was begun before a sample was drawn for a part of it', () => {
+    const turns = new CheckTurns();
+    const [batch] = batchesOf('blue', 1);
+    if (batch === undefined) throw new Error('There is no batch.');
+    const before = turns.begin(batch, 1);
+    turns.drawn(batch);
+    expect([turns.isOutdated(before), turns.isOutdated(turns.begin(batch, 2))]).toEqual([true, false]);
   });
 });

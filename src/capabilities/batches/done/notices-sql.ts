@@ -6,14 +6,18 @@ const isOpen = `n.delivered_at is null and n.given_up_at is null`;
 
 /**
  * $1 how many, $2 attempts that a notice has, $3 and $4 the first and the longest pause in seconds. An attempt counts, and the next is due,
- * before the request leaves: one of which the process dies is made again.
+ * before the request leaves: one of which the process dies is made again. Each webhook has its oldest one in a turn, before any has
+ * another: one that does not answer takes no more than what the others leave.
  */
 export const claimNotices = named(
   'batches.claim_notices',
-  `with due as (
-     select n.id from millrace.batch_notices n
-     where ${isOpen} and n.next_at <= clock_timestamp() and n.attempts < $2::int
-     order by n.next_at, n.id limit $1 for update skip locked)
+  `with waiting as materialized (
+     select n.id, n.next_at, row_number() over (partition by n.webhook order by n.next_at, n.id) as nth from millrace.batch_notices n
+     where ${isOpen} and n.next_at <= clock_timestamp() and n.attempts < $2::int),
+   due as (
+     select n.id from millrace.batch_notices n join waiting w on w.id = n.id
+     where ${isOpen} and n.next_at <= clock_timestamp()
+     order by w.nth, w.next_at, w.id limit $1 for update of n skip locked)
    update millrace.batch_notices n
    set attempts = n.attempts + 1, next_at = clock_timestamp() + least($4::float8, $3::float8 * 2 ^ least(n.attempts, 30)) * interval '1 second'
    from due, millrace.batches b where n.id = due.id and b.id = n.batch_id

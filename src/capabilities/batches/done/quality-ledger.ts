@@ -5,8 +5,21 @@ import { bodyOf, type StoredBody } from '../../../engine/ledger/stored-message.t
 import type { Batch } from '../batch.ts';
 import { batchOf, type BatchRow } from '../batch-rows.ts';
 import { outputsOfLine } from '../run/item-end.ts';
-import { type QualitySettings, strataOf } from './quality-settings.ts';
+import type { CheckChoice } from './check-turns.ts';
+import { qualitySchema, strataOf } from './quality-settings.ts';
 import * as sql from './quality-sql.ts';
+
+/** A batch of which checks are to come. */
+export interface UncheckedBatch {
+  readonly id: Uuid;
+  readonly team: string;
+  readonly name: string;
+  readonly validator: string;
+  /** Its settings; JSON. */
+  readonly quality: string;
+  /** Whether the items to check were drawn. */
+  readonly isDrawn: boolean;
+}
 
 /** An item that is to be checked. */
 export interface OpenCheck {
@@ -38,9 +51,9 @@ export class QualityLedger {
   }
 
   /** Batches whose items have all ended, with checks to come that these validators can make. */
-  async listUnchecked(validators: readonly string[], limit: number): Promise<readonly Batch[]> {
-    const { rows } = await this.#database.query<BatchRow>(sql.listUnchecked, [validators, limit]);
-    return rows.map((row) => batchOf(row));
+  async listUnchecked(validators: readonly string[], limit: number): Promise<readonly UncheckedBatch[]> {
+    const { rows } = await this.#database.query<UncheckedRow>(sql.listUnchecked, [validators, limit]);
+    return rows.map(({ is_drawn: isDrawn, ...row }) => ({ ...row, isDrawn }));
   }
 
   /** Halts batches that name a validator that is none of these; answers them. */
@@ -50,14 +63,18 @@ export class QualityLedger {
   }
 
   /** Draws the items that are checked, once. */
-  async draw(batchId: Uuid, quality: QualitySettings): Promise<void> {
+  async draw({ id, quality: json }: UncheckedBatch): Promise<void> {
+    const quality = qualitySchema.parse(JSON.parse(json));
     const { by, label } = strataOf(quality);
     const { size, share } = quality.sample;
-    await this.#database.query(sql.drawSample, [batchId, by, label, size, share]);
+    await this.#database.query(sql.drawSample, [id, by, label, size, share]);
   }
 
-  async listOpen(batchId: Uuid, limit: number): Promise<readonly OpenCheck[]> {
-    const { rows } = await this.#database.query<OpenRow>(sql.listOpenChecks, [batchId, limit]);
+  /** Items that are to be checked, of those that are chosen. */
+  async listOpen(batchId: Uuid, choice: CheckChoice, limit: number): Promise<readonly OpenCheck[]> {
+    const only = 'only' in choice ? choice.only : null;
+    const without = 'without' in choice ? choice.without : [];
+    const { rows } = await this.#database.query<OpenRow>(sql.listOpenChecks, [batchId, limit, only, without]);
     return rows.map((row) => ({
       position: row.position,
       itemId: row.item_id,
@@ -86,6 +103,8 @@ export class QualityLedger {
 function labelsOf(json: string | null): Readonly<Record<string, string>> {
   return json === null ? {} : (JSON.parse(json) as Readonly<Record<string, string>>);
 }
+
+type UncheckedRow = Omit<UncheckedBatch, 'isDrawn'> & { readonly is_drawn: boolean };
 
 interface OpenRow {
   readonly position: number;

@@ -11,8 +11,10 @@ const openStates = `('running', 'paused', 'halted', 'cancelling')`;
 const threshold = `coalesce((b.settings::json -> 'success' ->> 'threshold')::numeric, 100)`;
 
 /** Whether batch `b` names a validator, and would succeed without one. */
-export const isGated = `(b.settings::json -> 'quality' is not null and b.succeeded * 100 >= ${threshold} * b.items
-       and (b.state <> 'cancelling' or b.cause::json ->> 'code' = 'deadline'))`;
+export const needsQuality = `(b.settings::json -> 'quality' is not null and b.succeeded * 100 >= ${threshold} * b.items)`;
+
+/** Whether the end of such a batch waits for its checks: that of one that an operator cancels does not. */
+export const isGated = `(${needsQuality} and (b.state <> 'cancelling' or b.cause::json ->> 'code' = 'deadline'))`;
 
 /** Whether checks of batch `b` are to come. */
 export const isUnchecked = `(b.checks is null or b.checks_passed + b.checks_failed < b.checks)`;
@@ -23,7 +25,8 @@ const validator = `b.settings::json -> 'quality' ->> 'validator'`;
 /** $1 the validators that there are, $2 how many: batches whose items have all ended and are to be checked. */
 export const listUnchecked = named(
   'batches.list_unchecked',
-  `select ${batchColumns} from millrace.batches b
+  `select b.id, b.team, b.name, ${validator} as validator, (b.settings::json -> 'quality')::text as quality, b.checks is not null as is_drawn
+   from millrace.batches b
    where ${isComplete} and ${isGated} and ${isUnchecked} and ${validator} = any($1::text[])
    order by b.id limit $2`,
 );
@@ -66,13 +69,15 @@ export const drawSample = named(
    from chosen c where b.id = c.id`,
 );
 
-/** $1 batch, $2 how many: items to be checked, with what was sent. */
+/** $1 batch, $2 how many, $3 only these places or null, $4 those that are left out: items to be checked, with what was sent. */
 export const listOpenChecks = named(
   'batches.list_open_checks',
   `select i.position, i.item_id, coalesce(i.team, b.team) as team, coalesce(i.customer, b.customer) as customer, b.labels as batch_labels, i.labels,
      i.output, m.id is not null as has_message, m.body, m.body_ref
    from millrace.batch_items i join millrace.batches b on b.id = i.batch_id left join millrace.messages m on m.id = i.message_id
-   where i.batch_id = $1::uuid and i.check_state = 'open' order by i.position limit $2`,
+   where i.batch_id = $1::uuid and i.check_state = 'open'
+     and ($3::int[] is null or i.position = any($3::int[])) and i.position <> all($4::int[])
+   order by i.position limit $2`,
 );
 
 /** $1 batch, $2 ended checks: each counts once. */

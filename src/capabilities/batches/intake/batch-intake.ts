@@ -15,6 +15,7 @@ import type { BatchEstimate } from './estimate-document.ts';
 import type { BatchInput } from './input/input-records.ts';
 import type { IncomingBatch, IntakeLedger } from './intake-ledger.ts';
 import { type CreateBatchRequest, digestOf } from './intake-requests.ts';
+import { otherBatch, sameAs } from './same-batch.ts';
 import type { AskedType, ItemType } from './pipeline-types.ts';
 
 export interface BatchIntakeOptions {
@@ -28,6 +29,18 @@ export interface BatchIntakeOptions {
   /** Who can be told of batches. */
   readonly webhooks: WebhooksSettings;
   readonly clock: Clock;
+}
+
+/** How a deadline was given: as a time from then on, in which it counts as the same whenever it is asked for. */
+export interface AskedDeadline {
+  readonly deadlineMs?: number | undefined;
+}
+
+/** A batch that was submitted before. */
+export interface SubmittedBatch {
+  readonly batch: IncomingBatch;
+  /** Undefined where it is not known which input it has. */
+  readonly isSameInput: true | undefined;
 }
 
 /** What a batch would be. */
@@ -56,12 +69,13 @@ export class BatchIntake {
   async create(
     request: CreateBatchRequest,
     operator: Operator,
+    { deadlineMs }: AskedDeadline = {},
   ): Promise<{ readonly batch: IncomingBatch; readonly isNew: boolean }> {
     const { ledger, itemTypeOf, clock } = this.#options;
     const team = teamOf(request, operator);
-    const requestDigest = digestOf(request, team);
+    const requestDigest = digestOf(request, team, deadlineMs);
     const before = await this.named(team, request.name);
-    if (before !== undefined) return { batch: sameAs(before, requestDigest), isNew: false };
+    if (before !== undefined) return { batch: sameAs(before, request, requestDigest), isNew: false };
     const { name, customer, feature, labels, pipeline, settings, priority } = request;
     const deadline = request.deadline === undefined ? undefined : new Date(request.deadline);
     if (deadline !== undefined && deadline <= clock.now()) {
@@ -84,7 +98,7 @@ export class BatchIntake {
         batchErrors.MILLRACE_BATCH_STATE,
         `A batch "${name}" was made and discarded by somebody else in this moment: ask again.`,
       );
-    return { batch: sameAs(other, requestDigest), isNew: false };
+    return { batch: sameAs(other, request, requestDigest), isNew: false };
   }
 
   /**
@@ -100,6 +114,26 @@ export class BatchIntake {
   }
 
   /**
+   * The batch that the same request and the same input have made, when it takes no items any more; undefined where the name is free, or its batch
+   * takes items. Throws MILLRACE_BATCH_EXISTS for another request or input, and what `confirm` throws once the input is read.
+   */
+  async submitted(
+    request: CreateBatchRequest,
+    input: BatchInput,
+    operator: Operator,
+    { deadlineMs, confirm }: AskedDeadline & { readonly confirm: () => Promise<void> },
+  ): Promise<SubmittedBatch | undefined> {
+    const team = teamOf(request, operator);
+    const batch = await this.named(team, request.name);
+    if (batch === undefined || batch.state === 'receiving') return undefined;
+    sameAs(batch, request, digestOf(request, team, deadlineMs));
+    const isSameInput = await this.#options.uploads.isInputOf(batch, input);
+    await confirm();
+    if (isSameInput === false) throw otherBatch(batch, 'has another input');
+    return { batch, isSameInput };
+  }
+
+  /**
    * Checks an input and says what it is expected to cost, with nothing left of it: it is taken in as a batch of its own, so that one that has the name stays
    * as it is. Throws what making a batch and taking in its items throws.
    */
@@ -112,7 +146,6 @@ export class BatchIntake {
     const { clock, estimates } = this.#options;
     const team = teamOf(request, operator);
     const existing = await this.named(team, request.name);
-    if (existing !== undefined) sameAs(existing, digestOf(request, team));
     const name = `dry run ${newId(clock.now())}`;
     const { batch } = await this.create({ ...request, name }, operator);
     try {
@@ -230,15 +263,6 @@ function teamOf({ team }: CreateBatchRequest, operator: Operator): string {
     throw invalidRequest([{ field: 'team', problem: 'is missing: the API key belongs to no team' }]);
   }
   return given;
-}
-
-function sameAs(batch: IncomingBatch, requestDigest: string): IncomingBatch {
-  if (batch.requestDigest === requestDigest) return batch;
-  const { origin, state } = batch;
-  throw new AppError(
-    batchErrors.MILLRACE_BATCH_EXISTS,
-    `The team "${origin.team}" has a batch "${origin.batch}" already (${state}), which was asked for differently.`,
-  );
 }
 
 function overBudget({ origin }: IncomingBatch, shortages: readonly Shortage[]): AppError {

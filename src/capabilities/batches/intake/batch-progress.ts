@@ -2,7 +2,7 @@ import { usd } from '../../../kernel/money.ts';
 import type { CommandContext } from '../../../terminal/command-context.ts';
 import { RecentRate } from '../../../terminal/recent-rate.ts';
 import { shownText } from '../../../terminal/shown-text.ts';
-import { formatCount, roundedUsd } from '../../../terminal/text-table.ts';
+import { formatCount, formatCounted, roundedUsd } from '../../../terminal/text-table.ts';
 import type { Batch } from '../batch.ts';
 
 /** What one line shows of a batch. */
@@ -50,7 +50,7 @@ export function progressLine({ batch, perSecond }: ProgressFigures): string {
   const filled = items === 0 ? 0 : Math.floor((Math.min(done, items) / items) * barColumns);
   return [
     `[${'█'.repeat(filled)}${'░'.repeat(barColumns - filled)}] ${state}`,
-    `${formatCount(done)}/${formatCount(items)} items`,
+    `${formatCount(done)}/${formatCounted(items, 'item')}`,
     ...(ended.failed === 0 ? [] : [`${formatCount(ended.failed)} failed`]),
     `${roundedUsd(usd(costUsd))} USD`,
     ...(perSecond === undefined

@@ -6,10 +6,12 @@ import { batchErrors } from '../batch-errors.ts';
 import { ItemReader, keptId } from './batch-item.ts';
 import { InputFaults, UnreadableInput } from './input/input-faults.ts';
 import { tooManyBytes } from './input/input-bytes.ts';
+import { InputDigest } from './input/input-digest.ts';
 import type { InputRecord } from './input/input-record.ts';
 import {
   type BatchInput,
   confirmReadable,
+  digestOfInput,
   type InputBounds,
   inputRecords,
   placeNameOf,
@@ -80,8 +82,9 @@ export class BatchUploads {
       batch,
       onDuplicate: ({ place, fault }) => faults.add(place, [fault], 'item'),
     });
+    const digest = new InputDigest(input);
     try {
-      await this.#readAll(batch, input, { faults, writer, mayNameTeams });
+      await this.#readAll(batch, input, { faults, writer, digest, mayNameTeams });
     } catch (error) {
       if (!(error instanceof UnreadableInput)) throw error;
       faults.add(error.place, [error.fault], 'input');
@@ -94,18 +97,32 @@ export class BatchUploads {
     const skips = batch.settings.onInvalid === 'skip' && !faults.hasInputFault;
     if (faults.count > 0 && !skips) return await this.#refuse(token, faults);
     const totals = await this.#capped(token, batch, writer.totals);
-    const complete = await ledger.endUpload(token, 'complete', totals);
+    const complete = await ledger.endUpload(token, 'complete', { ...totals, digest: digest.end() });
     if (complete === undefined) throw replaced();
     return { batch: complete, faults: faults.listed, faultCount: faults.count };
+  }
+
+  /** Whether an input is the one that a batch has; undefined where that is not known. Reads it to its end. Throws MILLRACE_REQUEST_TOO_LARGE. */
+  async isInputOf(
+    { inputDigest }: Pick<IncomingBatch, 'inputDigest'>,
+    input: BatchInput,
+  ): Promise<boolean | undefined> {
+    if (inputDigest === undefined) return undefined;
+    return (await digestOfInput(input, this.#options.bounds)) === inputDigest;
   }
 
   async #readAll(
     batch: IncomingBatch,
     input: BatchInput,
-    target: { readonly faults: InputFaults; readonly writer: ItemWriter; readonly mayNameTeams: boolean },
+    target: {
+      readonly faults: InputFaults;
+      readonly writer: ItemWriter;
+      readonly digest: InputDigest;
+      readonly mayNameTeams: boolean;
+    },
   ): Promise<void> {
     const { checkData, bounds, clock } = this.#options;
-    const { faults, writer, mayNameTeams } = target;
+    const { faults, writer, digest, mayNameTeams } = target;
     const { type: typeName, version, settings } = batch;
     const reader = new ItemReader({
       batch,
@@ -115,7 +132,7 @@ export class BatchUploads {
     });
     const turn = new EventLoopTurn(clock);
     let position = 0;
-    for await (const record of inputRecords(input, bounds, clock)) {
+    for await (const record of inputRecords(input, bounds, { digest, clock })) {
       input.signal?.throwIfAborted();
       position += 1;
       if (position > bounds.maxItems) {

@@ -1,5 +1,11 @@
 import { usd } from '../../../kernel/money.ts';
-import { formatCount, renderTable, roundedUsd, type TableColumn } from '../../../terminal/text-table.ts';
+import {
+  formatCount,
+  formatCounted,
+  renderTable,
+  roundedUsd,
+  type TableColumn,
+} from '../../../terminal/text-table.ts';
 import type { BatchEstimate } from './estimate-document.ts';
 
 /* What a batch is expected to cost, for the terminal. */
@@ -12,9 +18,9 @@ export function estimateText(estimate: BatchEstimate): string {
   const basis =
     sample === undefined
       ? 'Nothing is known of what such items cost.'
-      : `By ${formatCount(sample.messages)} messages of late, of ${formatCount(sample.averageBytes)} bytes on average; the items have ${formatCount(sample.averageBytesOfItems)}.`;
+      : `By ${formatCounted(sample.messages, 'message')} of late, of ${formatCount(sample.averageBytes)} bytes on average; the items have ${formatCount(sample.averageBytesOfItems)}.`;
   return [
-    `${formatCount(items)} items, ${formatCount(inputBytes)} bytes of data, about ${formatCount(inputTokens)} tokens`,
+    `${formatCounted(items, 'item')}, ${formatCounted(inputBytes, 'byte')} of data, about ${formatCounted(inputTokens, 'token')}`,
     basis,
     ...(caps === undefined ? [] : [capsText(caps)]),
     ...section('Cost by mode', modeTable(estimate)),
@@ -26,12 +32,16 @@ export function estimateText(estimate: BatchEstimate): string {
   ].join('\n');
 }
 
-const capWords = { truncate: 'are cut', fail: 'fail without a call', skip: 'are left out' } as const;
+const capWords = {
+  truncate: ['is cut', 'are cut'],
+  fail: ['fails without a call', 'fail without a call'],
+  skip: ['is left out', 'are left out'],
+} as const;
 
 function capsText(caps: NonNullable<BatchEstimate['caps']>): string {
   const { action, boundTokens, items, tokensBefore, tokensAfter, savedUsd } = caps;
   const saved = savedUsd === undefined ? '' : `, which saves about ${roundedUsd(usd(savedUsd))} USD`;
-  return `${formatCount(items)} items of more than ${formatCount(boundTokens)} tokens ${capWords[action]}: ${formatCount(tokensBefore)} tokens become ${formatCount(tokensAfter)}${saved}.`;
+  return `${formatCounted(items, 'item')} of more than ${formatCounted(boundTokens, 'token')} ${capWords[action][items === 1 ? 0 : 1]}: ${formatCount(tokensBefore)} tokens become ${formatCount(tokensAfter)}${saved}.`;
 }
 
 function section(title: string, table: string | undefined): readonly string[] {

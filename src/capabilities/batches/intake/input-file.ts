@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
@@ -29,6 +29,8 @@ const pattern = /^(?<name>.*?)\.(?<extension>[a-z]+)(?<gzip>\.gz)?$/i;
 
 /** Opens the file, or with "-" standard input. Throws MILLRACE_REQUEST_INVALID where there is none, or its format is not clear. */
 export async function openInput(file: string, asked: InputFormat | undefined): Promise<InputFile> {
+  if (file !== '-' && (await isDirectory(file)))
+    throw invalidRequest([{ field: 'file', problem: 'is a directory: name the file with the items' }]);
   const { name, extension, gzip } = pattern.exec(basename(file))?.groups ?? {};
   const format = asked ?? extensions[extension?.toLowerCase() ?? ''];
   if (format === undefined) {
@@ -70,6 +72,14 @@ export async function openInput(file: string, asked: InputFormat | undefined): P
     },
     close: () => handle.close(),
   };
+}
+
+/** Of what is not there, opening it says why. */
+async function isDirectory(file: string): Promise<boolean> {
+  return await stat(file).then(
+    (state) => state.isDirectory(),
+    () => false,
+  );
 }
 
 /** What is not the same for a file that was written to, or another one in its place. */

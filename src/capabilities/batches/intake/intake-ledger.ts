@@ -17,6 +17,8 @@ export interface IncomingBatch extends Batch {
   readonly inputTokens: number;
   /** Of their data. */
   readonly inputBytes: number;
+  /** Of the input that its items come from; undefined where that is not known, or not complete. */
+  readonly inputDigest: string | undefined;
   /** Whether somebody has begun to remove it: it is over, and its name is free. */
   readonly isRemoving: boolean;
 }
@@ -59,6 +61,8 @@ export interface UploadTotals {
   readonly tokens: number;
   readonly bytes: number;
   readonly caps?: AppliedCaps | undefined;
+  /** Of the input, when it is complete. */
+  readonly digest?: string;
 }
 
 /** Who changes a batch, for the audit. */
@@ -166,7 +170,7 @@ export class IntakeLedger {
   async endUpload(
     { batch, upload }: UploadToken,
     state: 'complete' | 'faulty',
-    { items, chunks, skipped, tokens, bytes, caps }: UploadTotals,
+    { items, chunks, skipped, tokens, bytes, caps, digest }: UploadTotals,
   ): Promise<IncomingBatch | undefined> {
     const told = caps === undefined ? null : JSON.stringify(caps);
     return await this.#one(sql.endUpload, [
@@ -179,6 +183,7 @@ export class IntakeLedger {
       tokens,
       bytes,
       told,
+      digest,
     ]);
   }
 
@@ -220,6 +225,7 @@ interface IncomingRow extends BatchRow {
   readonly request_digest: string | null;
   readonly input_tokens: string;
   readonly input_bytes: string;
+  readonly input_digest: string | null;
   readonly is_removing: boolean;
 }
 
@@ -229,6 +235,7 @@ function incomingOf(row: IncomingRow): IncomingBatch {
     requestDigest: row.request_digest ?? undefined,
     inputTokens: Number(row.input_tokens),
     inputBytes: Number(row.input_bytes),
+    inputDigest: row.input_digest ?? undefined,
     isRemoving: row.is_removing,
   };
 }

@@ -99,8 +99,8 @@ export const startBatchSchema = z.strictObject({
 /** POST /v1/batches/{id}/discard: the body. */
 export const discardBatchSchema = z.strictObject({ reason });
 
-/** The same for the same request, however its members are ordered. */
-export function digestOf(request: CreateBatchRequest, team: string): string {
+/** The same for the same request, however its members are ordered. A deadline that was given as a time from then on counts as that time. */
+export function digestOf(request: CreateBatchRequest, team: string, deadlineMs?: number): string {
   const {
     name,
     customer,
@@ -114,7 +114,7 @@ export function digestOf(request: CreateBatchRequest, team: string): string {
     deadline,
   } = request;
   const sorted = Object.entries(labels).toSorted(([one], [other]) => (one < other ? -1 : 1));
-  const time = deadline === undefined ? null : new Date(deadline).toISOString();
+  const time = deadlineMs ?? (deadline === undefined ? null : new Date(deadline).toISOString());
   const asked = [
     team,
     name,

@@ -9,7 +9,7 @@ import { batchColumns } from '../batch-rows.ts';
 
 /** The columns of a batch, and what only the intake knows of it. */
 const columns = `${batchColumns}, b.request_digest, b.input_tokens::text as input_tokens, b.input_bytes::text as input_bytes,
-  b.removing_at is not null as is_removing`;
+  b.input_digest, b.removing_at is not null as is_removing`;
 
 /** $1 id, $2 the only team that the viewer may see. */
 export const findBatch = named(
@@ -56,6 +56,7 @@ export const beginUpload = named(
   'batches.begin_upload',
   `update millrace.batches b
    set upload = $2::uuid, upload_state = 'receiving', items = 0, chunks = 0, skipped = 0, input_tokens = 0, input_bytes = 0, caps = null,
+     input_digest = null,
      received_at = clock_timestamp()
    where b.id = $1::uuid and b.state = 'receiving'
    returning ${columns}`,
@@ -121,11 +122,11 @@ export const positionsOfIds = named(
   `select i.item_id, i.position from millrace.batch_items i where i.batch_id = $1::uuid and i.item_id = any($2::text[]) order by i.position`,
 );
 
-/** $1 id, $2 upload, $3 'complete' or 'faulty', $4 items, $5 chunks, $6 skipped ones, $7 tokens, $8 bytes, $9 what its rule for large items came to. Answers nothing for an upload that is not the one any more. */
+/** $1 id, $2 upload, $3 'complete' or 'faulty', $4 items, $5 chunks, $6 skipped ones, $7 tokens, $8 bytes, $9 what its rule for large items came to, $10 its digest. Answers nothing for an upload that is not the one any more. */
 export const endUpload = named(
   'batches.end_upload',
   `update millrace.batches b
-   set upload_state = $3, items = $4::int, chunks = $5::int, skipped = $6::int, input_tokens = $7::bigint, input_bytes = $8::bigint, caps = $9,
+   set upload_state = $3, items = $4::int, chunks = $5::int, skipped = $6::int, input_tokens = $7::bigint, input_bytes = $8::bigint, caps = $9, input_digest = $10,
      received_at = clock_timestamp()
    where b.id = $1::uuid and b.upload = $2::uuid and b.upload_state = 'receiving' and b.state = 'receiving'
    returning ${columns}`,

@@ -10,11 +10,12 @@ import {
   tell,
 } from '../../../terminal/command-context.ts';
 import { operatorName } from '../../../terminal/operator-name.ts';
-import { formatCount } from '../../../terminal/text-table.ts';
+import { type ShutdownSignals, watchShutdownSignals } from '../../../terminal/shutdown-signals.ts';
+import { formatCounted } from '../../../terminal/text-table.ts';
 import { type BatchState, isOver } from '../batch.ts';
 import { batchDocument } from '../batch-document.ts';
 import { batchErrors } from '../batch-errors.ts';
-import { givenDeadline } from '../batch-options.ts';
+import { deadlineMsOf, givenDeadline } from '../batch-options.ts';
 import { batchText } from '../batch-text.ts';
 import type { BatchIntake } from './batch-intake.ts';
 import { batchProgress } from './batch-progress.ts';
@@ -23,6 +24,7 @@ import type { IntakeCommandSettings } from './command-intake.ts';
 import type { BatchEstimate } from './estimate-document.ts';
 import { estimateText } from './estimate-text.ts';
 import type { BatchInput, InputFormat } from './input/input-records.ts';
+import { bareForm } from './input/jsonl-records.ts';
 import { type InputFile, openInput } from './input-file.ts';
 import type { IncomingBatch } from './intake-ledger.ts';
 import {
@@ -118,19 +120,21 @@ async function submit(submission: Submission): Promise<number> {
   const { context, options, intake, clock, input, actor } = submission;
   const query = queryOf(options);
   const request = requestOf(options, input, clock);
-  const before = await submittedBefore(intake, options.team, request.name);
+  if (options.dryRun === true) return await dryRun(submission, request, query);
+  const deadlineMs = deadlineMsOf(options.deadline);
+  const { confirm } = input;
+  const before = await intake.submitted(request, inputOf(input, query), { actor }, { deadlineMs, confirm });
   if (before !== undefined) {
     tell(
       context,
-      'A batch of this name was submitted before; it is shown as it is, and nothing is sent again.',
+      `${before.isSameInput === true ? 'The batch' : 'A batch of this name (whether of the same input is not known)'} was submitted before; it is shown as it is, and nothing is sent again.`,
     );
-    return await finish(submission, before);
+    return await finish(submission, before.batch);
   }
-  if (options.dryRun === true) return await dryRun(submission, request, query);
   if (options.wait === true) requireHost(submission);
-  const { batch, isNew } = await intake.create(request, { actor });
+  const { batch, isNew } = await intake.create(request, { actor }, { deadlineMs });
   const taken = await intake
-    .upload(batch.id, inputOf(input, query), {}, input.confirm)
+    .upload(batch.id, inputOf(input, query), {}, confirm)
     .catch(async (error: unknown) => {
       // What cannot be read leaves nothing: the name is free for the corrected input, however it is asked for then.
       if (isNew && isOfInput(error))
@@ -162,7 +166,7 @@ async function dryRun(
   showEstimate(submission, run.estimate);
   tell(context, 'Nothing was started, and nothing is left of the dry run.');
   if (run.existing !== undefined)
-    tell(context, 'A batch of this name waits to be started; it is as it was, with its items.');
+    tell(context, `There is a batch of this name (${run.existing.state}); it is as it was, with its items.`);
   return exitCodes.ok;
 }
 
@@ -176,20 +180,24 @@ function showInputFaults(context: SubmitContext, error: unknown): void {
   showFaults(context, error.faults, error.message);
 }
 
-/** The batch of this name, if it has left the hands of who submitted it. */
-async function submittedBefore(
-  intake: BatchIntake,
-  team: string,
-  name: string,
-): Promise<IncomingBatch | undefined> {
-  const batch = await intake.named(team, name);
-  return batch?.state === 'receiving' ? undefined : batch;
-}
-
 /** Shows the batch, after waiting for its end if asked to. */
 async function finish(submission: Submission, batch: IncomingBatch): Promise<number> {
   const { context, options } = submission;
-  const ended = options.wait === true ? await waited(submission, batch) : batch;
+  const signals = options.wait === true ? watchShutdownSignals(() => undefined) : undefined;
+  let ended = batch;
+  try {
+    if (signals !== undefined) ended = await waited(submission, batch, signals);
+  } finally {
+    signals?.release();
+  }
+  if (signals?.signal.aborted === true && !isOver(ended.state)) {
+    const { batch: name, team } = ended.origin;
+    tell(
+      context,
+      `The batch goes on. See how far it is: millrace batch show ${JSON.stringify(name)} --team ${JSON.stringify(team)}.`,
+    );
+    return signals.exitCode();
+  }
   const document = batchDocument(ended);
   print(context, options.json === true ? JSON.stringify(document, undefined, 2) : batchText(document));
   if (isOver(ended.state) && ended.state !== 'succeeded')
@@ -202,17 +210,23 @@ function howToGoOn({ origin: { batch: name, team } }: IncomingBatch): string {
   return `Items that did not succeed run again with: millrace batch retry ${JSON.stringify(name)} --team ${JSON.stringify(team)} --reason "…". Or submit the input under another name (--name).`;
 }
 
-/** Until it has ended, or stands still until somebody does something. */
-async function waited(submission: Submission, batch: IncomingBatch): Promise<IncomingBatch> {
+/** Until it has ended, or stands still until somebody does something, or a signal comes. */
+async function waited(
+  submission: Submission,
+  batch: IncomingBatch,
+  { signal }: ShutdownSignals,
+): Promise<IncomingBatch> {
   const { context, intake, clock } = submission;
   const progress = batchProgress(context.stderr);
   let now = batch;
   try {
     for (;;) {
       progress.show(now, clock.monotonicMs());
-      if (isOver(now.state) || standsStill(now.state)) return now;
+      if (isOver(now.state) || standsStill(now.state) || signal.aborted) return now;
       requireHost(submission);
-      await clock.sleep(progress.intervalMs);
+      await clock.sleep(progress.intervalMs, signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
       now = await intake.find(batch.id, {});
     }
   } finally {
@@ -310,16 +324,22 @@ function isInputFault(error: unknown): error is AppError {
 }
 
 function showFaults(context: SubmitContext, faults: AppError['faults'], message: string): void {
-  for (const { field, problem } of faults) tell(context, `${field}: ${problem}`);
+  for (const { field, problem } of faults) tell(context, `${field}: ${atTerminal(problem)}`);
   tell(
     context,
     `${batchErrors.MILLRACE_BATCH_INPUT_INVALID.code}: ${message.split(':')[0] ?? message}. Nothing was started.`,
   );
 }
 
+/** The option for the parameter of the API that a fault names. */
+function atTerminal(problem: string): string {
+  return problem.replace(bareForm, '--form bare');
+}
+
 function showSkipped(context: SubmitContext, { batch, faults, faultCount }: TakenUpload): void {
-  for (const { field, problem } of faults) tell(context, `left out: ${field}: ${problem}`);
-  if (faultCount > 0) tell(context, `${formatCount(batch.ended.skipped)} items are left out.`);
+  for (const { field, problem } of faults) tell(context, `left out: ${field}: ${atTerminal(problem)}`);
+  if (faultCount > 0)
+    tell(context, `${formatCounted(batch.ended.skipped, 'item is', 'items are')} left out.`);
 }
 
 function showEstimate({ context, options }: Submission, estimate: BatchEstimate): void {

@@ -12,6 +12,7 @@ import {
 } from '../../../terminal/command-context.ts';
 import { nameOption } from '../../../terminal/option-values.ts';
 import { refuseExisting, writeWhole } from '../../../terminal/output-file.ts';
+import { formatCounted } from '../../../terminal/text-table.ts';
 import type { BatchReportSettings } from './command-report.ts';
 import { reportText } from './report-text.ts';
 
@@ -44,7 +45,7 @@ async function writeReport(
   options: ReportOptions,
 ): Promise<number> {
   const { team, html: file, json = false, force = false } = options;
-  if (file !== undefined && !force) await refuseExisting(file);
+  if (file !== undefined && !force) await refuseExisting(file, 'html');
   const { withBatchReports } = await import('./command-report.ts');
   const id = name.toLowerCase();
   const report = await withBatchReports(await context.installation(options), (reports) =>
@@ -54,8 +55,11 @@ async function writeReport(
     print(context, json ? JSON.stringify(report, undefined, 2) : reportText(report));
   } else {
     const { renderReportHtml } = await import('./report-html.ts');
-    await writeWhole(Readable.from([renderReportHtml(report, { isServed: false })]), file);
-    tell(context, `${report.cost.totalUsd} USD for ${report.items.total} items, in ${file}.`);
+    await writeWhole(Readable.from([renderReportHtml(report, { isServed: false })]), file, 'html');
+    tell(
+      context,
+      `${report.cost.totalUsd} USD for ${formatCounted(report.items.total, 'item')}, in ${file}.`,
+    );
   }
   return exitCodes.ok;
 }

@@ -1,6 +1,6 @@
 import { shownDuration, shownPercent } from '../../../http/pages/shown-numbers.ts';
 import { usd } from '../../../kernel/money.ts';
-import { formatCount, renderTable, roundedUsd } from '../../../terminal/text-table.ts';
+import { formatCount, formatCounted, renderTable, roundedUsd } from '../../../terminal/text-table.ts';
 import type { BatchReportDocument } from './report-document.ts';
 
 /* The report of a batch at the terminal: what fits on a screen. The page and the JSON have all of it. */
@@ -14,7 +14,7 @@ function qualityText({ quality }: BatchReportDocument['batch']): readonly string
   if (quality === undefined) return [];
   const { passed, drawn, validator, minimum } = quality;
   return [
-    `Quality     ${formatCount(passed)} of ${formatCount(drawn)} checked items passed ${validator}; ${minimum} % are needed`,
+    `Quality     ${formatCount(passed)} of ${formatCounted(drawn, 'checked item')} passed ${validator}; ${minimum} % are needed`,
   ];
 }
 
@@ -28,9 +28,9 @@ export function reportText(report: BatchReportDocument): string {
     `Items       ${formatCount(items.succeeded)} of ${formatCount(items.total)} succeeded (${share(items.successShare)}); ${formatCount(items.failed)} failed, ${formatCount(items.expired)} expired, ${formatCount(items.cancelled)} cancelled, ${formatCount(items.skipped)} skipped, ${formatCount(items.running + items.waiting)} open; ${formatCount(items.retried)} retried`,
     ...qualityText(batch),
     `Time        ${time.seconds === undefined ? '–' : shownDuration(time.seconds)}`,
-    `Cost        ${cost.totalUsd} USD in ${formatCount(cost.calls)} calls; waste ${rounded(cost.wasteUsd)} (${share(cost.wasteShare)})`,
+    `Cost        ${cost.totalUsd} USD in ${formatCounted(cost.calls, 'call')}; waste ${rounded(cost.wasteUsd)} (${share(cost.wasteShare)})`,
     `Per item    mean ${rounded(perItem.meanUsd)}, p50 ${rounded(perItem.p50Usd)}, p95 ${rounded(perItem.p95Usd)}, most ${rounded(perItem.maxUsd)} USD; per succeeded one ${rounded(cost.perSucceededUsd)}`,
-    `Saved       ${rounded(savings.caching.savedUsd)} USD by caching${savings.tiers.map(({ tier, savedUsd }) => `, ${rounded(savedUsd)} by ${tier}`).join('')}${savings.sharing.answers === 0 ? '' : `, ${rounded(savings.sharing.savedUsd)} by sharing ${formatCount(savings.sharing.answers)} answers`}; ${share(tokens.cacheHitRate)} of the input was read from a cache`,
+    `Saved       ${rounded(savings.caching.savedUsd)} USD by caching${savings.tiers.map(({ tier, savedUsd }) => `, ${rounded(savedUsd)} by ${tier}`).join('')}${savings.sharing.answers === 0 ? '' : `, ${rounded(savings.sharing.savedUsd)} by sharing ${formatCounted(savings.sharing.answers, 'answer')}`}; ${share(tokens.cacheHitRate)} of the input was read from a cache`,
     `Spread      the most expensive tenth of the items makes ${share(concentration.topTenthShare)} of the cost; Gini ${concentration.gini ?? '–'}`,
     ...comparison(report),
     ...open(report),
@@ -75,19 +75,21 @@ function comparison({ previous }: BatchReportDocument): string[] {
   if (previous === undefined) return [];
   const { batch, figures, costPerSucceededChange: change } = previous;
   return [
-    `Before      ${batch.name}: ${formatCount(figures.succeeded)} of ${formatCount(figures.items)} items, ${rounded(figures.costUsd)} USD, ${rounded(figures.costPerSucceededUsd)} per succeeded one${change === undefined ? '' : ` (now ${shownPercent(change, true)})`}`,
+    `Before      ${batch.name}: ${formatCount(figures.succeeded)} of ${formatCounted(figures.items, 'item')}, ${rounded(figures.costUsd)} USD, ${rounded(figures.costPerSucceededUsd)} per succeeded one${change === undefined ? '' : ` (now ${shownPercent(change, true)})`}`,
   ];
 }
 
 /** What the amounts do not have. */
 function open({ cost, goneItems }: BatchReportDocument): string[] {
   const parts = [
-    [cost.unsettledCalls, 'calls of unknown outcome'],
-    [cost.openCalls, 'calls under way'],
-    [cost.unpricedCalls, 'calls without a price'],
-    [goneItems, 'items whose messages are no longer in the ledger'],
+    [cost.unsettledCalls, 'call', 'of unknown outcome'],
+    [cost.openCalls, 'call', 'under way'],
+    [cost.unpricedCalls, 'call', 'without a price'],
+    [goneItems, 'item', 'whose messages are no longer in the ledger'],
   ] as const;
-  const named = parts.filter(([count]) => count > 0).map(([count, what]) => `${formatCount(count)} ${what}`);
+  const named = parts
+    .filter(([count]) => count > 0)
+    .map(([count, what, which]) => `${formatCounted(count, what)} ${which}`);
   return named.length === 0
     ? []
     : [

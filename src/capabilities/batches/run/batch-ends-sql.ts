@@ -1,6 +1,6 @@
 import { named } from '../../../drivers/sql-database/sql-statement.ts';
 import { batchColumns } from '../batch-rows.ts';
-import { isGated, isUnchecked } from '../done/quality-sql.ts';
+import { isGated, isUnchecked, needsQuality } from '../done/quality-sql.ts';
 
 /* Every statement by which batches halt and end by themselves. Each is guarded by the state that it leaves, so that it happens once. */
 
@@ -47,22 +47,26 @@ export const closeChunks = named(
    select count(*)::int as count from closed`,
 );
 
-/** $1 how many: batches whose items have all ended, with those that were skipped, end; one whose output is to be checked, when it was. */
+/**
+ * $1 how many: batches whose items have all ended, with those that were skipped, end; one whose output is to be checked, when it was. What ended
+ * before a cancellation or the deadline came counts as without it: where neither stopped an item or a check, the items decide.
+ */
 export const finishBatches = named(
   'batches.finish',
   `with complete as (
-     select b.id, b.state, b.cause::json ->> 'code' as code, b.succeeded, b.items, b.checks, b.checks_passed,
-       coalesce((b.settings::json -> 'success' ->> 'threshold')::numeric, 100) as threshold, ${isGated} as gated,
+     select b.id, b.state, b.cause::json ->> 'code' as code, b.succeeded, b.items, b.expired + b.cancelled as stopped,
+       b.checks, b.checks_passed, coalesce((b.settings::json -> 'success' ->> 'threshold')::numeric, 100) as threshold,
+       ${needsQuality} as gated, ${isUnchecked} as unchecked,
        (b.settings::json -> 'quality' ->> 'minimum')::numeric as minimum, b.settings::json -> 'quality' ->> 'validator' as validator
      from millrace.batches b
      where b.state in ${openStates} and b.succeeded + b.failed + b.expired + b.cancelled + b.skipped >= b.items and not (${isGated} and ${isUnchecked})
      order by b.id limit $1 for update skip locked),
    judged as (
      select c.*, case
-       when c.state = 'cancelling' and c.code is distinct from 'deadline' then 'cancelled'
+       when c.state = 'cancelling' and c.code is distinct from 'deadline' and (c.stopped > 0 or (c.gated and c.unchecked)) then 'cancelled'
        when c.gated and (c.checks = 0 or c.checks_passed * 100 < c.minimum * c.checks) then 'failed'
        when c.succeeded * 100 >= c.threshold * c.items then 'succeeded'
-       when c.state = 'cancelling' then 'expired'
+       when c.state = 'cancelling' and c.stopped > 0 then 'expired'
        else 'failed' end as outcome
      from complete c)
    update millrace.batches b

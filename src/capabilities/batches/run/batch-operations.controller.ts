@@ -53,7 +53,8 @@ export class BatchOperationsController {
     operationId: 'resumeBatch',
     summary: 'Let a batch go on that was paused, or has halted',
     description:
-      'After a halt the tripwire counts anew, and chunks that wait have all their attempts again. Items that have failed stay failed: run them again with retry.',
+      'After a halt the tripwire counts anew, and chunks that wait have all their attempts again. Items that have failed stay failed: run them again with retry. ' +
+      'Where the validator was missing, the output is checked anew.',
   })
   @ApiParam(reference)
   @ApiBody(order)
@@ -72,7 +73,8 @@ export class BatchOperationsController {
     operationId: 'cancelBatch',
     summary: 'Cancel a batch',
     description:
-      'What was not begun ends as cancelled, and what is under way is cancelled; what has ended stays. The answer comes at once, with the state "cancelling".',
+      'What was not begun ends as cancelled, and what is under way is cancelled; what has ended stays. The answer comes at once, with the state "cancelling". ' +
+      'Where all items had ended, and all checks of the output, it ends as without it.',
   })
   @ApiParam(reference)
   @ApiBody(order)
@@ -92,7 +94,8 @@ export class BatchOperationsController {
     summary: 'Run the items again that did not succeed',
     description:
       'Of a batch that is over, paused or halted: items that failed, expired or were cancelled. Dead letters live again under their own ids and use ' +
-      'the answers that they have paid for; what was cancelled begins anew. The batch runs again; a deadline that is over is forgotten.',
+      'the answers that they have paid for; what was cancelled begins anew. The batch runs again; a deadline that is over is forgotten. ' +
+      'One that its quality let fail is checked anew, also without such items.',
   })
   @ApiParam(reference)
   @ApiBody(order)

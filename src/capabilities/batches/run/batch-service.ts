@@ -181,7 +181,8 @@ export class BatchService {
 
   /**
    * Items that failed, expired or were cancelled run again: dead letters live again under their own ids, and use what they have paid for;
-   * what was cancelled begins anew. A deadline that is over is forgotten.
+   * what was cancelled begins anew. A deadline that is over is forgotten. A batch that its quality let fail is checked anew, also without
+   * such items.
    */
   async retry(reference: string, reason: string, operator: Operator): Promise<BatchRetry> {
     const batch = await this.find(reference, operator);

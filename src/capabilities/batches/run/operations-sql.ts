@@ -37,14 +37,31 @@ export const pauseBatch = named(
    select ${batchColumns} from changed b`,
 );
 
-/** What a batch that halted has to forget: the tripwire counts anew, and its chunks have all their attempts again. */
+/** Whether the chosen batch halted because nobody had its validator. */
+const lacksValidator = `(c.state = 'halted' and c.cause is not null and c.cause::json ->> 'code' = 'validator_missing')`;
+
+/** Whether the chosen batch has failed by what was checked of its output. */
+const isBelowQuality = `(c.state = 'failed' and c.cause is not null and c.cause::json ->> 'code' = 'below_quality')`;
+
+/** Checks of the chosen batches that are forgotten, so that a sample is drawn anew. */
+const uncheck = (when: string): string => `unchecked as (
+     update millrace.batch_items i set check_state = null, check_reason = null
+     from chosen c where i.batch_id = c.id and i.check_state is not null and i.state = 'succeeded' and ${when})`;
+
+/**
+ * What a batch that halted has to forget: the tripwire counts anew, its chunks have all their attempts again, and where its validator was
+ * missing, what another version of that may have found.
+ */
 export const resumeBatch = named(
   'batches.resume',
   `with ${chosen},
    changed as (
      update millrace.batches b
-     set state = 'running', cause = null, counted_from = case when c.state = 'halted' then b.succeeded + b.failed else b.counted_from end
+     set state = 'running', cause = null, counted_from = case when c.state = 'halted' then b.succeeded + b.failed else b.counted_from end,
+       checks = case when ${lacksValidator} then null else b.checks end, checks_passed = case when ${lacksValidator} then 0 else b.checks_passed end,
+       checks_failed = case when ${lacksValidator} then 0 else b.checks_failed end
      from chosen c where b.id = c.id returning b.*, c.state as was),
+   ${uncheck(lacksValidator)},
    failures as (
      update millrace.batch_failures f set counted_from = f.items from changed c where f.batch_id = c.id and c.was = 'halted'),
    chunks as (
@@ -91,7 +108,7 @@ const isCancelled = (
 
 /**
  * Items that failed, expired or were cancelled wait again, and what they counted for is taken back. Those whose data was erased stay
- * as they are; a sample of the output is drawn anew. Nothing changes where there are none. Every count changes by what is taken back, from what it is by then: while the statement waits
+ * as they are; a sample of the output is drawn anew. Where there are none, nothing changes but a batch that its quality let fail: it is checked anew. Every count changes by what is taken back, from what it is by then: while the statement waits
  * for the batch's row, other ends may be recorded, which it has not seen. A reason of which nothing is left stays, with 0.
  */
 export const retryBatch = named(
@@ -106,9 +123,7 @@ export const retryBatch = named(
        input_tokens = null, output_tokens = null, run = i.run + case when ${isCancelled('i')} then 1 else 0 end
      from ended e where i.batch_id = e.batch_id and i.position = e.position
      returning i.position),
-   unchecked as (
-     update millrace.batch_items i set check_state = null, check_reason = null
-     from chosen c where i.batch_id = c.id and i.check_state is not null and i.state = 'succeeded' and exists (select from ended)),
+   ${uncheck(`(${isBelowQuality} or exists (select from ended))`)},
    chunks as (
      update millrace.batch_chunks k
      set state = 'waiting', attempts = 0, next_at = null, cause = null, admitted_at = null, ended_at = null,
@@ -131,9 +146,9 @@ export const retryBatch = named(
      from (
        select count(*)::int as items, count(*) filter (where state = 'failed')::int as failed, count(*) filter (where state = 'expired')::int as expired,
          count(*) filter (where state = 'cancelled')::int as cancelled, coalesce(sum(cost_usd), 0) as cost_usd, coalesce(sum(unpriced), 0)::int as unpriced
-       from ended) s
-     where b.id in (select id from chosen) and s.items > 0
-     returning b.*, s.items as again, (select state from chosen) as was),
+       from ended) s, chosen c
+     where b.id = c.id and (s.items > 0 or ${isBelowQuality})
+     returning b.*, s.items as again, c.state as was),
    ${audited('retry', 'changed', `json_build_object('batch', changed.id, 'from', changed.was, 'to', changed.state)`, 'again')}
    select ${batchColumns}, b.again from changed b`,
 );

@@ -8,7 +8,8 @@ import type { Clock } from '../../../../kernel/clock.ts';
 import { loadOptional } from '../../../../kernel/optional-package.ts';
 import type { CsvOptions } from './csv-records.ts';
 import { bounded, decodedBytes, type InputEncoding, tooManyBytes } from './input-bytes.ts';
-import type { PlaceName } from './input-faults.ts';
+import { InputDigest } from './input-digest.ts';
+import { type PlaceName, UnreadableInput } from './input-faults.ts';
 import type { InputRecord, TableColumns } from './input-record.ts';
 import type { UploadQuery } from '../intake-requests.ts';
 import type { IntakeSettings } from '../intake-settings.ts';
@@ -68,31 +69,45 @@ export async function confirmReadable(
 
 /**
  * The items of an input that is readable. At most one item is held, of Parquet one row group. Throws UnreadableInput where nothing more can
- * be read, and MILLRACE_REQUEST_TOO_LARGE beyond the bounds.
+ * be read, and MILLRACE_REQUEST_TOO_LARGE beyond the bounds. When all is read, the
+ * digest is that of the input.
  */
 export function inputRecords(
   input: BatchInput,
   bounds: InputBounds,
-  clock: Clock,
+  { digest, clock }: { readonly digest: InputDigest; readonly clock: Clock },
 ): AsyncIterable<InputRecord> {
   const { format, encoding, query, bytes } = input;
   const maxBytes = bounds.maxDataBytes + besideDataBytes;
   switch (format) {
     case 'jsonl':
-      return jsonlRecords(decodedBytes(bytes, encoding, bounds), {
+      return jsonlRecords(digest.over(decodedBytes(bytes, encoding, bounds)), {
         form: query.form,
         maxLineBytes: maxBytes,
         maxDepth: bounds.maxDepth,
       });
     case 'csv':
-      return csvItems(decodedBytes(bytes, encoding, bounds), {
+      return csvItems(digest.over(decodedBytes(bytes, encoding, bounds)), {
         columns: columnsOf(query),
         types: query.types,
         maxRecordBytes: maxBytes,
       });
     case 'parquet':
-      return tableRecords(input, bounds, { maxRowBytes: maxBytes, clock });
+      return tableRecords(input, { bounds, maxRowBytes: maxBytes, digest, clock });
   }
+}
+
+/** The digest of an input that is read for nothing else; undefined where it cannot be read. Throws MILLRACE_REQUEST_TOO_LARGE. */
+export async function digestOfInput(input: BatchInput, bounds: InputBounds): Promise<string | undefined> {
+  const { format, encoding, bytes } = input;
+  const digest = new InputDigest(input);
+  try {
+    await digest.take(format === 'parquet' ? bytes : decodedBytes(bytes, encoding, bounds));
+  } catch (error) {
+    if (error instanceof UnreadableInput) return undefined;
+    throw error;
+  }
+  return digest.end();
 }
 
 function columnsOf({ idColumn, customerColumn, teamColumn, omit }: UploadQuery): TableColumns {
@@ -117,8 +132,17 @@ async function csvReader() {
 
 async function* tableRecords(
   { query, bytes, path, signal }: BatchInput,
-  bounds: InputBounds,
-  { maxRowBytes, clock }: { readonly maxRowBytes: number; readonly clock: Clock },
+  {
+    bounds,
+    maxRowBytes,
+    digest,
+    clock,
+  }: {
+    readonly bounds: InputBounds;
+    readonly maxRowBytes: number;
+    readonly digest: InputDigest;
+    readonly clock: Clock;
+  },
 ): AsyncGenerator<InputRecord> {
   const options = {
     bounds: { maxRows: bounds.maxItems, rowGroupBytes: bounds.rowGroupBytes },
@@ -131,13 +155,14 @@ async function* tableRecords(
   };
   if (path !== undefined) {
     yield* parquetRecords(path, options);
+    await digest.take(bytes);
     return;
   }
   const directory = await mkdtemp(join(tmpdir(), 'millrace-upload-'));
   try {
     const file = join(directory, 'items.parquet');
     const sent = bounded(bytes, bounds.uploadBytes, 'batches.uploadBytes');
-    await pipeline(sent, createWriteStream(file, { mode: 0o600 }));
+    await pipeline(digest.over(sent), createWriteStream(file, { mode: 0o600 }));
     yield* parquetRecords(file, options);
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -8,6 +8,8 @@ import { faultyRecord, type InputRecord, type ItemParts } from './input-record.t
 
 /** How a line of JSON Lines says an item: as an object with `data` and what goes with it, or as the data itself. */
 export const lineForms = ['item', 'bare'] as const;
+/** How requests ask for the second. */
+export const bareForm = 'form=bare';
 export type LineForm = (typeof lineForms)[number];
 
 export interface JsonlOptions {
@@ -96,7 +98,7 @@ function itemRecord(place: number, value: unknown): InputRecord {
   return { kind: 'item', place, parts };
 }
 
-const hint = `an item has ${members.join(', ')}; where every line is the data itself, say form=bare`;
+const hint = `an item has ${members.join(', ')}; where every line is the data itself, say ${bareForm}`;
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
