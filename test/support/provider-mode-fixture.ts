@@ -27,7 +27,7 @@ import type { SimulatorBill } from '../../src/simulator/bill.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { newHostDirectory } from './migrated-columns.ts';
 import { cancelBatchMessages, replayBatches, writeModedBatch, writeModedItems } from './moded-batches.ts';
-import { Asked, modedStages, models } from './moded-stages.ts';
+import { askedType, modedStages, models } from './moded-stages.ts';
 import { mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
 
 /*
@@ -260,7 +260,7 @@ export class ProviderModeFixture {
       const item = share === 'none' ? `item ${place}` : 'an item';
       const data = { text: `${item} of ${text}`, model: models[account] };
       const from = { source: sourceOf(id), id: String(place + 1) };
-      await this.host.admissions.admit(Asked.v1, data, { origin, ...from });
+      await this.host.admissions.admitUnchecked({ ...askedType, data }, { origin, ...from });
     }
     return batch;
   }
