@@ -109,6 +109,12 @@ export async function writeReportedBatch(database: SqlDatabase, batch: ReportedB
   );
   await insert(
     database,
+    rows.flatMap(({ earlier }) => earlier),
+    `insert into millrace.batch_item_runs (batch_id, position, message_id)
+     select batch_id, position, message_id from json_to_recordset($1::json) as r(batch_id uuid, position int, message_id uuid)`,
+  );
+  await insert(
+    database,
     rows.flatMap(({ messages }) => messages),
     `insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane, team, customer,
        feature, batch, item, trace_parent, body, body_bytes, state, attempts, available_at, sweep_at, created_at, admitted_at, leased_at, finished_at)
@@ -147,7 +153,12 @@ type Row = Readonly<Record<string, unknown>>;
 function rowsOf(
   item: ReportedItem,
   { id, team, name, pipeline, position }: Place,
-): { readonly item: Row; readonly messages: readonly Row[]; readonly calls: readonly Row[] } {
+): {
+  readonly item: Row;
+  readonly earlier: readonly Row[];
+  readonly messages: readonly Row[];
+  readonly calls: readonly Row[];
+} {
   const { state = 'succeeded', calls = [], earlierCalls, hasNoMessage = false, failedRuns = 0 } = item;
   const owner = item.team ?? team;
   const runs = earlierCalls === undefined ? 0 : 1;
@@ -187,6 +198,7 @@ function rowsOf(
       error_code: item.errorCode ?? null,
       run: runs,
     },
+    earlier: runs === 0 ? [] : [{ batch_id: id, position, message_id: idOfRun(0) }],
     messages: [...messages, ...earlier],
     calls: hasNoMessage
       ? []
