@@ -9,10 +9,7 @@ import { Died } from './mortal.ts';
 /* A pipeline of two stages, each with one call to a model, for items of batches. */
 
 /** What an item asks. */
-const Asked = defineMessage('mode.asked').version(
-  1,
-  z.object({ text: z.string(), model: z.string() }),
-);
+const Asked = defineMessage('mode.asked').version(1, z.object({ text: z.string(), model: z.string() }));
 /** As batches admit their items. */
 export const askedType = { typeName: 'mode.asked', version: 1 } as const;
 const Drafted = defineMessage('mode.drafted').version(1, z.object({ text: z.string(), model: z.string() }));
