@@ -9,6 +9,19 @@ import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 const operator = { actor: 'test' };
 const ofPipeline = { type: 'ticket.opened', pipeline: 'support', stage: 'triage' };
 
+/** A budget of a month, with little in it. */
+const budget = (name: string, more: object) =>
+  definitionOf({
+    name,
+    window: 'month',
+    timeZone: 'UTC',
+    limitUsd: '0.001',
+    atLimit: 'park',
+    unpriced: 'allow',
+    alertAt: [],
+    ...more,
+  });
+
 /** What is promised of estimates. */
 export function batchEstimatesContract(_: string, open: () => Promise<SqlDatabase>): void {
   describe('the estimate of a batch', () => {
@@ -99,17 +112,6 @@ export function batchEstimatesContract(_: string, open: () => Promise<SqlDatabas
 
     it('stands beside what budgets have left that concern it', async () => {
       await ended(1);
-      const budget = (name: string, more: object) =>
-        definitionOf({
-          name,
-          window: 'month',
-          timeZone: 'UTC',
-          limitUsd: '0.001',
-          atLimit: 'park',
-          unpriced: 'allow',
-          alertAt: [],
-          ...more,
-        });
       const ledger = new BudgetLedger(database);
       await ledger.define([
         budget('all', {}),
@@ -134,17 +136,6 @@ export function batchEstimatesContract(_: string, open: () => Promise<SqlDatabas
 
     it('keeps a batch from being started for which a budget that stops calls has too little left, unless it is forced', async () => {
       await ended(1);
-      const budget = (name: string, more: object) =>
-        definitionOf({
-          name,
-          window: 'month',
-          timeZone: 'UTC',
-          limitUsd: '0.001',
-          atLimit: 'park',
-          unpriced: 'allow',
-          alertAt: [],
-          ...more,
-        });
       const ledger = new BudgetLedger(database);
       const intake = intakeOver(database);
       await estimate(1000);
