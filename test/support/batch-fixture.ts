@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { batchId, type Batch, sourceOf } from '../../src/capabilities/batches/batch.ts';
+import { type Batch, sourceOf } from '../../src/capabilities/batches/batch.ts';
 import { type BatchRow, batchColumns, batchOf } from '../../src/capabilities/batches/batch-rows.ts';
 import { batchSettingsSchema } from '../../src/capabilities/batches/batch-settings.ts';
 import type { ItemValidator } from '../../src/capabilities/batches/done/batch-validator.ts';
@@ -31,6 +31,7 @@ import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { allOf } from './all-of.ts';
 import { emptyTables } from './empty-tables.ts';
 import { someReservation, someSettlement } from './ledger-fixture.ts';
+import { batchId } from './moded-batches.ts';
 
 /* Batches on a real ledger, with a worker in the hand of the test. */
 

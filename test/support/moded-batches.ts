@@ -1,4 +1,4 @@
-import { batchId, sourceOf } from '../../src/capabilities/batches/batch.ts';
+import { sourceOf } from '../../src/capabilities/batches/batch.ts';
 import type { BatchMode, ShareScope } from '../../src/capabilities/batches/batch-settings.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { MessageCancellations } from '../../src/engine/ledger/message-cancellations.ts';
@@ -7,12 +7,17 @@ import { messageIdOf } from '../../src/engine/pipeline/admissions.ts';
 import { MessageCanceller } from '../../src/engine/pipeline/message-canceller.ts';
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { newId, type Uuid } from '../../src/kernel/ids.ts';
+import { derivedId, newId, type Uuid } from '../../src/kernel/ids.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 /*
  * What stands around the mode of batches: their rows, and what the runner of batches and operators do with their messages.
  */
+
+/** The id of a team's batch of this name, where tests write batches themselves: the same each time. */
+export function batchId(team: string, name: string): Uuid {
+  return derivedId(new Date(0), 'batch', team, name);
+}
 
 /** A batch that runs, without items. */
 export async function writeModedBatch(

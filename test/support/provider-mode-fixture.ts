@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { expect } from 'vitest';
-import { batchId, sourceOf } from '../../src/capabilities/batches/batch.ts';
+import { sourceOf } from '../../src/capabilities/batches/batch.ts';
 import { batchNames } from '../../src/capabilities/batches/batch-names.ts';
 import type { BatchMode, ShareScope } from '../../src/capabilities/batches/batch-settings.ts';
 import { openMode } from '../../src/capabilities/batches/mode/open-mode.ts';
@@ -26,7 +26,7 @@ import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import type { SimulatorBill } from '../../src/simulator/bill.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { newHostDirectory } from './migrated-columns.ts';
-import { cancelBatchMessages, replayBatches, writeModedBatch, writeModedItems } from './moded-batches.ts';
+import * as moded from './moded-batches.ts';
 import { askedType, modedStages, models } from './moded-stages.ts';
 import { mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
 
@@ -218,7 +218,7 @@ export class ProviderModeFixture {
     return await this.count(
       `select count(*)::int as count from millrace.provider_batches p join millrace.provider_batch_owners o on o.provider_batch = p.id
        where p.cancel_requested_at is not null and o.batch_id = any($1::uuid[])`,
-      [this.#ids.map((name) => batchId('blue', name))],
+      [this.#ids.map((name) => moded.batchId('blue', name))],
     );
   }
 
@@ -252,8 +252,8 @@ export class ProviderModeFixture {
     const batch = `batch-${this.#batches}`;
     this.#ids.push(batch);
     await this.writeBatch('blue', batch, { mode, deadline, share });
-    const id = batchId('blue', batch);
-    await writeModedItems(this.host.stores.database, id, { count: items.length, team: itemTeam });
+    const id = moded.batchId('blue', batch);
+    await moded.writeModedItems(this.host.stores.database, id, { count: items.length, team: itemTeam });
     for (const [place, account] of items.entries()) {
       const customer = customers[place % customers.length] ?? 'acme';
       const origin = { team: itemTeam, customer, feature: 'search', batch };
@@ -276,19 +276,19 @@ export class ProviderModeFixture {
     }: { readonly mode: BatchMode; readonly deadline?: Date | undefined; readonly share?: ShareScope },
   ): Promise<void> {
     const { database } = this.host.stores;
-    await writeModedBatch(database, { team, name }, { mode, deadline, share, beganAt: this.now() });
+    await moded.writeModedBatch(database, { team, name }, { mode, deadline, share, beganAt: this.now() });
   }
 
   /** What an operator does whose batches have dead letters. Answers how many live again. */
   async replayAll(): Promise<number> {
-    const revived = await replayBatches(this.host.stores.database, this.#ids);
+    const revived = await moded.replayBatches(this.host.stores.database, this.#ids);
     for (const { stage, id } of revived) this.#fixture.context.engine.publisher.notify(stage, id);
     return revived.length;
   }
 
   /** What whoever winds batches down does with their messages. */
   async cancelMessages(): Promise<void> {
-    await cancelBatchMessages(this.host.stores.database, this.#ids);
+    await moded.cancelBatchMessages(this.host.stores.database, this.#ids);
   }
 
   /** Its messages by state and by the code that they were given up with. */

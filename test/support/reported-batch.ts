@@ -2,8 +2,9 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { messageIdOf } from '../../src/engine/pipeline/admissions.ts';
 import { derivedId, type Uuid } from '../../src/kernel/ids.ts';
 import type { TokenCounts } from '../../src/pricing/token-classes.ts';
-import { batchId, type BatchState, type ItemState, sourceOf } from '../../src/capabilities/batches/batch.ts';
+import { type BatchState, type ItemState, sourceOf } from '../../src/capabilities/batches/batch.ts';
 import { batchSettingsSchema } from '../../src/capabilities/batches/batch-settings.ts';
+import { batchId } from './moded-batches.ts';
 
 /* Batches as the ledger has them when they have run, written row by row: what a report says of them is known beforehand. */
 

@@ -1,6 +1,6 @@
-import { batchId } from '../../src/capabilities/batches/batch.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
+import { batchId } from './moded-batches.ts';
 
 /** Writes a batch of the team with a provider's batch that waits for an operator. Answers the id of the latter. */
 export async function writeUnresolvedBatch(database: SqlDatabase, team: string): Promise<Uuid> {

@@ -1,4 +1,4 @@
-import { derivedId, type Uuid } from '../../kernel/ids.ts';
+import type { Uuid } from '../../kernel/ids.ts';
 import type { Origin } from '../../messages/origin.ts';
 import { batchSources } from '../../messages/reserved-source.ts';
 import type { BatchSettings } from './batch-settings.ts';
@@ -91,11 +91,6 @@ export interface Batch {
  */
 export function sourceOf(id: Uuid): string {
   return `${batchSources}${id}`;
-}
-
-/** The id that a team's batch of this name had before batches got ids of their own. Nothing is found by it. */
-export function batchId(team: string, name: string): Uuid {
-  return derivedId(new Date(0), 'batch', team, name);
 }
 
 /** Whether nothing happens to the batch any more by itself. */
