@@ -45,6 +45,8 @@ type Action = 'create' | 'replace' | 'pause' | 'resume' | 'delete' | 'run';
 /** Schedules in the ledger: each change in one transaction with its entry in the audit. */
 export class ScheduleStore {
   readonly #options: ScheduleStoreOptions;
+  /** The creation before, until it has ended. */
+  #creating: Promise<void> = Promise.resolve();
 
   constructor(options: ScheduleStoreOptions) {
     this.#options = options;
@@ -90,44 +92,46 @@ export class ScheduleStore {
     const { database, bounds } = this.#options;
     const stored = storable(definition);
     const { team, customer } = definition.message.origin;
-    return await database.transaction(async (transaction) => {
-      await transaction.query(sql.lockSchedules);
-      const present = await oneOf(transaction, sql.findOfTeam, [team, name]);
-      if (present !== undefined) {
-        if (present.source === source && storable(present.definition) === stored)
-          return { schedule: present, isNew: false };
-        throw new AppError(
-          scheduleErrors.MILLRACE_SCHEDULE_EXISTS,
-          `The team "${team}" has another schedule "${name}".`,
-        );
-      }
-      const { rows } = await transaction.query<{ total: number; of_team: number }>(sql.countSchedules, [
-        team,
-      ]);
-      const { total = 0, of_team: ofTeam = 0 } = rows[0] ?? {};
-      if (total >= bounds.max || ofTeam >= bounds.maxPerTeam)
-        throw tooMany(ofTeam >= bounds.maxPerTeam, team);
-      const now = this.#options.clock.now();
-      const id = newId(now);
-      const times = this.#timesOf(id, definition, now, now);
-      const schedule = await oneOf(transaction, sql.insertSchedule, [
-        id,
-        team,
-        name,
-        source,
-        stored,
-        customer,
-        times.fromAt,
-        times.nextAt,
-        times.dueAt,
-        by.actor,
-        definition.overlap,
-        offsetMsOf(id, definition),
-      ]);
-      invariant(schedule !== undefined, 'an inserted row is answered');
-      await this.#record(transaction, 'create', schedule, by);
-      return { schedule, isNew: true };
-    });
+    return await this.#oneAtATime(() =>
+      database.transaction(async (transaction) => {
+        await transaction.query(sql.lockSchedules);
+        const present = await oneOf(transaction, sql.findOfTeam, [team, name]);
+        if (present !== undefined) {
+          if (present.source === source && storable(present.definition) === stored)
+            return { schedule: present, isNew: false };
+          throw new AppError(
+            scheduleErrors.MILLRACE_SCHEDULE_EXISTS,
+            `The team "${team}" has another schedule "${name}".`,
+          );
+        }
+        const { rows } = await transaction.query<{ total: number; of_team: number }>(sql.countSchedules, [
+          team,
+        ]);
+        const { total = 0, of_team: ofTeam = 0 } = rows[0] ?? {};
+        if (total >= bounds.max || ofTeam >= bounds.maxPerTeam)
+          throw tooMany(ofTeam >= bounds.maxPerTeam, team);
+        const now = this.#options.clock.now();
+        const id = newId(now);
+        const times = this.#timesOf(id, definition, now, now);
+        const schedule = await oneOf(transaction, sql.insertSchedule, [
+          id,
+          team,
+          name,
+          source,
+          stored,
+          customer,
+          times.fromAt,
+          times.nextAt,
+          times.dueAt,
+          by.actor,
+          definition.overlap,
+          offsetMsOf(id, definition),
+        ]);
+        invariant(schedule !== undefined, 'an inserted row is answered');
+        await this.#record(transaction, 'create', schedule, by);
+        return { schedule, isNew: true };
+      }),
+    );
   }
 
   /**
@@ -211,6 +215,19 @@ export class ScheduleStore {
       await work(transaction, present);
       return present;
     });
+  }
+
+  /** Those who wait for the lock do not hold the connections of this process meanwhile. */
+  async #oneAtATime<Result>(work: () => Promise<Result>): Promise<Result> {
+    const before = this.#creating;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#creating = promise;
+    await before;
+    try {
+      return await work();
+    } finally {
+      resolve();
+    }
   }
 
   async #change(
