@@ -33,7 +33,10 @@ import { requestTo } from './request-to.ts';
 
 /** Ids of what belongs to the team "amber". */
 export type AmberIds = Readonly<
-  Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch', Uuid>
+  Record<
+    'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'schedule',
+    Uuid
+  >
 >;
 
 /** Of an answer of the API, what is worked on next. */
@@ -195,7 +198,7 @@ export async function writeLedger(
 async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
-): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch'>> {
+): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'schedule'>> {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
       definitionOf({
@@ -239,5 +242,21 @@ async function writeOperations(
     pipeline: 'support',
   });
   const providerBatch = await writeUnresolvedBatch(fixture.database, 'amber');
-  return { batch: batch.id, key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id, providerBatch };
+  const schedule = await operate('post', '/v1/schedules', {
+    name: 'amber-schedule',
+    cron: '0 6 * * *',
+    message: {
+      type: 'ticket.opened',
+      data: { subject: 'amber' },
+      origin: { team: 'amber', customer: 'amber-customer', feature: 'amber-feature' },
+    },
+  });
+  return {
+    batch: batch.id,
+    key: made.id,
+    pause: placed.pause?.id ?? '',
+    erasure: erasure.id,
+    providerBatch,
+    schedule: schedule.id,
+  };
 }

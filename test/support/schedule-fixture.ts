@@ -63,13 +63,7 @@ export class ScheduleFixture {
   private constructor(database: SqlDatabase) {
     this.database = database;
     this.store = new ScheduleStore({ database, clock: systemClock, bounds: this.bounds });
-    this.service = new ScheduleService({
-      store: this.store,
-      runs: new RunLedger(database),
-      database,
-      clock: systemClock,
-      admissions: admissionsOn(database),
-    });
+    this.service = scheduleServiceOver(database, admissionsOn(database), this.store);
   }
 
   static async begin(database: SqlDatabase): Promise<ScheduleFixture> {
@@ -140,6 +134,25 @@ export class ScheduleFixture {
   async work({ runner }: ScheduleProcess): Promise<void> {
     while (await runner.turn());
   }
+}
+
+/** Schedules as the API works on them. */
+export function scheduleServiceOver(
+  database: SqlDatabase,
+  admissions: Pick<Admissions, 'checkData'>,
+  store = new ScheduleStore({
+    database,
+    clock: systemClock,
+    bounds: { max: 5000, maxPerTeam: 5000, shortestIntervalSeconds: 10 },
+  }),
+): ScheduleService {
+  return new ScheduleService({
+    store,
+    runs: new RunLedger(database),
+    database,
+    clock: systemClock,
+    admissions,
+  });
 }
 
 function admissionsOn(database: SqlDatabase): Admissions {
