@@ -9,6 +9,7 @@ import {
   shownUsd,
 } from '../../../http/pages/shown-numbers.ts';
 import { type PageColumn, pageTable } from '../../../http/pages/table.ts';
+import { cascadeText, hasCascades } from '../../../pricing/cascade-savings.ts';
 import { unvaluedParts } from '../../../pricing/savings.ts';
 import type { TokenClass } from '../../../pricing/token-classes.ts';
 import type { BatchReportDocument, ComparedFigures } from './report-document.ts';
@@ -152,7 +153,7 @@ function nameOfClass(name: string): string {
 
 /** What was paid less, and more, than without caches and tiers. */
 export function savingsSection({ savings }: BatchReportDocument, digits: number): Html {
-  const { caching, tiers, sharing, unvalued } = savings;
+  const { caching, tiers, cascade, sharing, unvalued } = savings;
   const hasCaching = caching.readTokens !== '0' || !usd(caching.writeSurchargeUsd).isZero();
   const rows = [
     ...(hasCaching
@@ -171,6 +172,16 @@ export function savingsSection({ savings }: BatchReportDocument, digits: number)
       without: standardUsd,
       saved: savedUsd,
     })),
+    ...(hasCascades(cascade)
+      ? [
+          {
+            name: 'Cascades of models',
+            paid: cascade.paidUsd,
+            without: cascade.lastModelUsd,
+            saved: cascade.savedUsd,
+          },
+        ]
+      : []),
     ...(sharing.answers === 0
       ? []
       : [
@@ -186,7 +197,7 @@ export function savingsSection({ savings }: BatchReportDocument, digits: number)
     <h2>Saved</h2>
     ${
       rows.length === 0
-        ? html`<p>Nothing: no call was cached, made in a cheaper tier, or shared.</p>`
+        ? html`<p>Nothing: no call was cached, made in a cheaper tier, answered by a smaller model, or shared.</p>`
         : pageTable(
             [
               { title: 'By' },
@@ -198,6 +209,11 @@ export function savingsSection({ savings }: BatchReportDocument, digits: number)
               cells: [name, shownUsd(paid, digits), shownUsd(without, digits), shownUsd(saved, digits)],
             })),
           )
+    }
+    ${
+      hasCascades(cascade)
+        ? html`<p class="note">${cascadeText(cascade, (amount) => shownUsd(amount, digits))}</p>`
+        : html``
     }
     ${unvaluedParts(unvalued).map(
       ({ calls: count, which }) =>
