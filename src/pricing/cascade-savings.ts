@@ -59,7 +59,8 @@ export function cascadeText(
   rounded: (amount: string) => string,
 ): string {
   const asked = acceptedCalls + escalatedCalls;
-  const unvalued = unvaluedCalls === 0 ? '' : `; ${unvaluedCalls} calls without a known price are in no amount`;
+  const unvalued =
+    unvaluedCalls === 0 ? '' : `; ${unvaluedCalls} calls without a known price are in no amount`;
   return `Cascades: ${acceptedCalls} of ${asked} answers of smaller models were taken; those that were not cost ${rounded(unacceptedUsd)} USD${unvalued}.`;
 }
 

@@ -71,7 +71,7 @@ function ask(
 /** What records say of a figure of a call, in sum. */
 async function recorded(field: string): Promise<string> {
   const lines = await models.usageLines();
-  return sumUsd(lines.map((line) => usd(String(line[field] ?? '0')))).toFixed();
+  return sumUsd(lines.map((line) => usd((line[field] ?? '0') as string))).toFixed();
 }
 
 describe('a small model’s answer in a cascade', () => {

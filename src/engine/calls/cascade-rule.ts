@@ -7,7 +7,13 @@ import { InvalidOutput } from '../invalid-output.ts';
 import type { CascadeVerdict } from '../ledger/settlement.ts';
 import type { CascadePlace, StoredCall } from '../ledger/stored-call.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
-import { type AnswerRules, type CheckedAnswer, faultOfAnswer, textOfAnswer, verdictOf } from './answer-check.ts';
+import {
+  type AnswerRules,
+  type CheckedAnswer,
+  faultOfAnswer,
+  textOfAnswer,
+  verdictOf,
+} from './answer-check.ts';
 
 /*
  * A cascade asks its models in their order, each when the answers of those before it did not do. What became of an answer is decided once
@@ -57,7 +63,8 @@ export function judgeInCascade(
   if (fault !== undefined) return { fault, verdict: undefined };
   // An answer that asks for tools is judged by what comes of them.
   const isAccepted =
-    answer.content.some(({ type }) => type === 'tool-call') || verdictOf(accept, textOfAnswer(answer)) === true;
+    answer.content.some(({ type }) => type === 'tool-call') ||
+    verdictOf(accept, textOfAnswer(answer)) === true;
   return { fault: undefined, verdict: isAccepted ? 'accepted' : 'escalated' };
 }
 

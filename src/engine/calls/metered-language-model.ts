@@ -199,7 +199,8 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       const { last } = cascade;
       const { priceProvider } = this.#options.target;
       // Another message's call is decided about by that message.
-      const stands = reject === undefined ? await given.decide(id, { verdict, last, priceProvider }) : verdict;
+      const stands =
+        reject === undefined ? await given.decide(id, { verdict, last, priceProvider }) : verdict;
       if (stands === 'escalated') return undefined;
     }
     this.#noteGiven(id, answer, reject);

@@ -159,10 +159,7 @@ function correctionFacts(owner: CallAttribution, call: AnsweredCall, recordedAt:
 export function recordOfVerdict(
   owner: CallAttribution,
   call: AnsweredCall,
-  {
-    verdict,
-    cascadeUsd,
-  }: { readonly verdict: CascadeVerdict; readonly cascadeUsd: Usd | undefined },
+  { verdict, cascadeUsd }: { readonly verdict: CascadeVerdict; readonly cascadeUsd: Usd | undefined },
   recordedAt: Date,
 ): UsageRecord {
   return {

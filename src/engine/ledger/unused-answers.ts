@@ -4,7 +4,12 @@ import { named } from '../../drivers/sql-database/sql-statement.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { formatUsd } from '../../kernel/money.ts';
 import { type AttributedCallRow, attributedCallOf, type CallAttribution } from './attributed-call.ts';
-import { type AnsweredCall, answeredCallOf, type AnsweredCallRow, rejectedInCascade } from './invalid-output-ledger.ts';
+import {
+  type AnsweredCall,
+  answeredCallOf,
+  type AnsweredCallRow,
+  rejectedInCascade,
+} from './invalid-output-ledger.ts';
 import type { WasteReason } from './settlement.ts';
 
 /** A good answer on which nothing rests, with whom its call was made for. */

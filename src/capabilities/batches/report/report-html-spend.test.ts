@@ -9,7 +9,9 @@ describe('the savings of a batch on its page', () => {
     const none = { readTokens: '0', paidUsd: '0', uncachedUsd: '0', writeSurchargeUsd: '0', savedUsd: '0' };
     const unvalued = { calls: 1, cachedTokens: '7', unpricedCalls: 0, openCalls: 2, freeCalls: 3 };
     const sharing = { answers: 0, savedUsd: '0' };
-    const report = { savings: { caching: none, tiers: [], cascade: savedByCascades([]), sharing, unvalued, unknown: [] } };
+    const report = {
+      savings: { caching: none, tiers: [], cascade: savedByCascades([]), sharing, unvalued, unknown: [] },
+    };
     const page = htmlText(savingsSection(report as unknown as BatchReportDocument, 2));
     const text = page.replaceAll(/<[^>]*>/g, '').replaceAll(/\s+/g, ' ');
     const which = [...text.matchAll(/In no saving: ([^.]*)\./g)].map(([, part]) => part);

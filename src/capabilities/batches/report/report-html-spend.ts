@@ -197,7 +197,9 @@ export function savingsSection({ savings }: BatchReportDocument, digits: number)
     <h2>Saved</h2>
     ${
       rows.length === 0
-        ? html`<p>Nothing: no call was cached, made in a cheaper tier, answered by a smaller model, or shared.</p>`
+        ? html`<p>
+            Nothing: no call was cached, made in a cheaper tier, answered by a smaller model, or shared.
+          </p>`
         : pageTable(
             [
               { title: 'By' },
@@ -212,7 +214,7 @@ export function savingsSection({ savings }: BatchReportDocument, digits: number)
     }
     ${
       hasCascades(cascade)
-        ? html`<p class="note">${cascadeText(cascade, (amount) => shownUsd(amount, digits))}</p>`
+        ? html`<p class="note">${cascadeText(cascade, (usdText) => shownUsd(usdText, digits))}</p>`
         : html``
     }
     ${unvaluedParts(unvalued).map(
