@@ -59,9 +59,8 @@ export function cascadeText(
   rounded: (amount: string) => string,
 ): string {
   const asked = acceptedCalls + escalatedCalls;
-  const unvalued =
-    unvaluedCalls === 0 ? '' : `; ${unvaluedCalls} calls without a known price are in no amount`;
-  return `Cascades: ${acceptedCalls} of ${asked} answers of smaller models were taken; those that were not cost ${rounded(unacceptedUsd)} USD${unvalued}.`;
+  const unvalued = unvaluedCalls === 0 ? '' : `; calls without a known price, in no amount: ${unvaluedCalls}`;
+  return `Answers of smaller models in cascades that were taken: ${acceptedCalls} of ${asked}; the others cost ${rounded(unacceptedUsd)} USD${unvalued}.`;
 }
 
 /** Whether there was any cascade to tell of. */

@@ -16,7 +16,7 @@ describe('the savings of a batch on its page', () => {
     const text = page.replaceAll(/<[^>]*>/g, '').replaceAll(/\s+/g, ' ');
     const which = [...text.matchAll(/In no saving: ([^.]*)\./g)].map(([, part]) => part);
     expect(which).toEqual([
-      '1 calls in another tier or with cached tokens, with a price that the price book no longer names',
+      '1 call in another tier or with cached tokens, with a price that the price book no longer names',
       '2 calls in another tier or with cached tokens, under way or of unknown outcome',
       '3 calls in another tier or with cached tokens, that cost nothing',
     ]);

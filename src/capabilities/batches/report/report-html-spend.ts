@@ -7,6 +7,7 @@ import {
   shownDuration,
   shownPercent,
   shownUsd,
+  shownCounted,
 } from '../../../http/pages/shown-numbers.ts';
 import { type PageColumn, pageTable } from '../../../http/pages/table.ts';
 import { cascadeText, hasCascades } from '../../../pricing/cascade-savings.ts';
@@ -220,7 +221,7 @@ export function savingsSection({ savings }: BatchReportDocument, digits: number)
     ${unvaluedParts(unvalued).map(
       ({ calls: count, which }) =>
         html`<p class="note">
-          In no saving: <b>${shownCount(count)}</b> calls in another tier or with cached tokens, ${which}.
+          In no saving: <b>${shownCounted(count, 'call')}</b> in another tier or with cached tokens, ${which}.
         </p>`,
     )}
     <p class="note">What answers saved that were used again is not known: they leave no record of a price.</p>
@@ -245,7 +246,7 @@ export function concentrationSection(
               tenths.map(({ tenth, items, costUsd, share }) => ({
                 label: ordinal(tenth),
                 amountUsd: costUsd,
-                title: `${ordinal(tenth)} tenth, ${shownCount(items)} items: ${costUsd} USD, ${shownShare(share)}`,
+                title: `${ordinal(tenth)} tenth, ${shownCounted(items, 'item')}: ${costUsd} USD, ${shownShare(share)}`,
               })),
             )
       }

@@ -3,7 +3,7 @@ import { usd } from '../../../kernel/money.ts';
 import { type Bind, exitCodes, print, withStoreOptions } from '../../../terminal/command-context.ts';
 import { cascadeText, hasCascades } from '../../../pricing/cascade-savings.ts';
 import { unvaluedParts } from '../../../pricing/savings.ts';
-import { formatCount, renderTable, roundedUsd } from '../../../terminal/text-table.ts';
+import { renderTable, roundedUsd, formatCounted } from '../../../terminal/text-table.ts';
 import { type CostContext, withCostReports } from '../command-costs.ts';
 import { type PeriodOptions, periodParametersOf, withFilters, withPeriod } from '../cost-options.ts';
 import { reportSavings } from './savings.ts';
@@ -71,7 +71,7 @@ function savingsText({ caching, tiers, cascade, waste, unvalued, from, to }: Sav
     `Wasted: ${rounded(waste.wasteUsd)} USD${waste.causes.length === 0 ? '' : ` (${waste.causes.map(({ cause, costUsd }) => `${cause} ${rounded(costUsd)}`).join(', ')})`}.`,
     ...unvaluedParts(unvalued).map(
       ({ calls, which }) =>
-        `In no saving: ${formatCount(calls)} calls in another tier or with cached tokens, ${which}.`,
+        `In no saving: ${formatCounted(calls, 'call')} in another tier or with cached tokens, ${which}.`,
     ),
     'What reused answers saved is not known: they leave no record of a price.',
     `From ${from} to ${to}.`,

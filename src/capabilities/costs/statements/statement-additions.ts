@@ -3,7 +3,7 @@ import { html, type Html } from '../../../http/pages/html.ts';
 import { hasCascades } from '../../../pricing/cascade-savings.ts';
 import { unvaluedParts } from '../../../pricing/savings.ts';
 import type { StatementDocument } from './statement-document.ts';
-import { monthName, shownCount, shownUsd } from '../../../http/pages/shown-numbers.ts';
+import { monthName, shownUsd, shownCounted } from '../../../http/pages/shown-numbers.ts';
 
 /* The parts of a statement's page that not every statement has. */
 
@@ -111,7 +111,7 @@ export function savingsOf({ savings }: StatementDocument, digits: number): Html 
     ${unvaluedNotes.map(
       ({ calls, which }) =>
         html`<p class="note">
-          Not in it: ${shownCount(calls)} calls in another tier or with cached tokens, ${which}.
+          Not in it: ${shownCounted(calls, 'call')} in another tier or with cached tokens, ${which}.
         </p>`,
     )}
   </section>`;
