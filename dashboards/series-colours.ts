@@ -39,6 +39,7 @@ export const backlogColours: Colours<typeof backlog.state> = {
   ready: 'blue',
   delayed: 'yellow',
   parked: 'orange',
+  scheduled: 'super-light-blue',
   leased: 'green',
 };
 
