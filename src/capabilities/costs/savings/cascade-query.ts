@@ -20,7 +20,7 @@ FROM (
   WHERE ${[...conditionsOf(question), 'cascade_place > 0', 'cascade_place < cascade_models'].join(' AND ')}
   GROUP BY call_id
 )
-GROUP BY verdict ORDER BY verdict`,
+GROUP BY verdict`,
     parameters: parametersOf(question),
   };
 }
