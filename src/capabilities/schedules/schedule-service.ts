@@ -104,6 +104,19 @@ export class ScheduleService {
     return scheduleDocument(replaced, hidden);
   }
 
+  /** Makes a schedule, or replaces that of the team and name. Throws what these throw. */
+  async set(
+    request: ScheduleRequest,
+    operator: Operator,
+  ): Promise<{ readonly schedule: ScheduleDocument; readonly done: 'Made' | 'Replaced' | 'Unchanged' }> {
+    const { team } = request.message.origin;
+    const present = await this.#options.store.find(request.name, { team });
+    if (present !== undefined)
+      return { schedule: await this.replace(present.id, request, operator), done: 'Replaced' };
+    const { schedule, isNew } = await this.create(request, operator);
+    return { schedule, done: isNew ? 'Made' : 'Unchanged' };
+  }
+
   async pause(reference: string, reason: string, operator: Operator): Promise<ScheduleDocument> {
     const { id } = await this.#get(reference, operator);
     return scheduleDocument(await this.#options.store.pause(id, { actor: operator.actor, reason }), hidden);
@@ -114,9 +127,10 @@ export class ScheduleService {
     return scheduleDocument(await this.#options.store.resume(id, { actor: operator.actor, reason }), hidden);
   }
 
-  async delete(reference: string, reason: string, operator: Operator): Promise<void> {
+  async delete(reference: string, reason: string, operator: Operator): Promise<ScheduleDocument> {
     const { id } = await this.#get(reference, operator);
-    await this.#options.store.delete(id, 'operator', { actor: operator.actor, reason });
+    const by = { actor: operator.actor, reason };
+    return scheduleDocument(await this.#options.store.delete(id, 'operator', by), hidden);
   }
 
   /** Runs it once now, also while it is paused or the run before is under way; its times stay as they are. */
