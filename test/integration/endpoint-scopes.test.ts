@@ -72,6 +72,14 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   estimateBatch: 'messages:write',
   startBatch: 'messages:write',
   discardBatch: 'messages:write',
+  listSchedules: 'schedules:read',
+  createSchedule: 'schedules:write',
+  getSchedule: 'schedules:read',
+  replaceSchedule: 'schedules:write',
+  deleteSchedule: 'schedules:write',
+  pauseSchedule: 'schedules:write',
+  resumeSchedule: 'schedules:write',
+  runSchedule: 'schedules:write',
   listBatches: 'operations:read',
   getBatch: 'operations:read',
   listBatchChunks: 'operations:read',
@@ -83,6 +91,11 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   cancelBatch: 'operations:write',
   retryBatch: 'operations:write',
   changeBatch: 'operations:write',
+  submitRequest: 'requests:write',
+  listRequests: 'requests:read',
+  getRequest: 'requests:read',
+  cancelRequest: 'requests:write',
+  deleteRequest: 'requests:write',
   getMessage: 'messages:read',
   getMessageTree: 'messages:read',
   getMessageData: 'messages:data',
@@ -95,7 +108,10 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   getErasure: 'erasures:write',
 };
 /** Whoever may operate may look. */
-const also: Readonly<Record<string, readonly ApiScope[]>> = { 'operations:read': ['operations:write'] };
+const also: Readonly<Record<string, readonly ApiScope[]>> = {
+  'operations:read': ['operations:write'],
+  'schedules:read': ['schedules:write'],
+};
 
 let fixture: ApiFixture;
 let app: NestFastifyApplication;

@@ -51,7 +51,7 @@ export function contextOf({
     reject: (reason, options = {}) => {
       throw new InvalidOutput(reason, options);
     },
-    emit: (version, data) => emitAfter(scope, () => emissions.add(version, data)),
+    emit: (version, data, options) => emitAfter(scope, () => emissions.add(version, data, options)),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import type { MessageVersion } from '../../messages/message-type.ts';
 import type { Message } from '../../messages/message.ts';
+import type { StartOptions } from '../../messages/start-time.ts';
 import type { MicroBatchOptions } from '../calls/micro-batch-settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
@@ -86,9 +87,10 @@ export interface StageContext {
   /**
    * Emits a message of a version that the stage declared. It is written in the same transaction that ends this
    * message: all of it, once, or nothing. Throws when the data does not fit its schema: MILLRACE_MESSAGE_INVALID, or,
-   * after a model's answer, MILLRACE_OUTPUT_INVALID.
+   * after a model's answer, MILLRACE_OUTPUT_INVALID. With `startAt` or `delay` it starts later; an output that no stage
+   * takes is there at once all the same.
    */
-  emit<Version extends MessageVersion>(version: Version, data: DataOf<Version>): void;
+  emit<Version extends MessageVersion>(version: Version, data: DataOf<Version>, options?: StartOptions): void;
 }
 
 /** The class behind a stage. What `handle` returns (JSON) is kept as the message's result. */
