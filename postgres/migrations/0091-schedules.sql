@@ -45,5 +45,5 @@ create table if not exists millrace.schedule_runs (
   check ((state = 'due') = (message is not null)),
   check ((state = 'due') = (try_at is not null))
 );
-create index if not exists schedule_runs_due on millrace.schedule_runs (try_at, schedule_id, at, kind) where state = 'due';
+create index if not exists schedule_runs_due on millrace.schedule_runs (try_at, schedule_id, at) where state = 'due';
 create index if not exists schedule_runs_ended on millrace.schedule_runs (ended_at) where ended_at is not null;

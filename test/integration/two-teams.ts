@@ -34,7 +34,16 @@ import { requestTo } from './request-to.ts';
 /** Ids of what belongs to the team "amber". */
 export type AmberIds = Readonly<
   Record<
-    'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'schedule',
+    | 'open'
+    | 'dead'
+    | 'call'
+    | 'key'
+    | 'pause'
+    | 'erasure'
+    | 'batch'
+    | 'providerBatch'
+    | 'request'
+    | 'schedule',
     Uuid
   >
 >;
@@ -198,7 +207,7 @@ export async function writeLedger(
 async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
-): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'schedule'>> {
+): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'request' | 'schedule'>> {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
       definitionOf({
@@ -241,6 +250,10 @@ async function writeOperations(
     feature: 'amber-feature',
     pipeline: 'support',
   });
+  const request = await operate('post', '/v1/pipelines/support/requests', {
+    data: { subject: 'amber-subject' },
+    origin: { team: 'amber', customer: 'amber-customer', feature: 'amber-feature' },
+  });
   const providerBatch = await writeUnresolvedBatch(fixture.database, 'amber');
   const schedule = await operate('post', '/v1/schedules', {
     name: 'amber-schedule',
@@ -257,6 +270,7 @@ async function writeOperations(
     pause: placed.pause?.id ?? '',
     erasure: erasure.id,
     providerBatch,
+    request: request.id,
     schedule: schedule.id,
   };
 }

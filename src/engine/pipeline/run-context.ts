@@ -41,6 +41,12 @@ export function contextOf({
           ...(validate === undefined ? {} : { validate }),
         },
       }),
+    cascade: (references, { accept, validate, ...use }) =>
+      scope.cascade(references, accept, {
+        ...(seed === undefined ? {} : { seed }),
+        ...use,
+        rules: validate === undefined ? {} : { validate },
+      }),
     embeddingModel: (reference, options) => scope.embeddingModel(reference, options),
     reject: (reason, options = {}) => {
       throw new InvalidOutput(reason, options);

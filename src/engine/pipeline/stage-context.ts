@@ -37,6 +37,16 @@ export interface ModelStepOptions extends StepOptions {
   readonly fallback?: string | false;
 }
 
+/** How a stage names the place where several language models are asked, smallest first. */
+export interface CascadeStepOptions extends Omit<StepOptions, 'accept'> {
+  /**
+   * Whether the text of a smaller model's answer is taken: true, or why the next model is to be asked; what it throws is why, too. It is
+   * asked once for an answer, and what it says stands for all later runs of the message. An answer that is empty, cut off or fails
+   * `validate` is not taken without asking; the last model's answer is only judged by `validate`.
+   */
+  readonly accept: (text: string) => true | string;
+}
+
 /** How a stage names the place where it calls an embedding model. */
 export interface EmbeddingStepOptions extends StepOptions {
   /**
@@ -62,6 +72,11 @@ export interface StageContext {
   readonly logger: Logger;
   /** A metered AI SDK language model, by "provider/model". */
   model(reference: string, options: ModelStepOptions): LanguageModelV4;
+  /**
+   * Several metered language models as one, smallest first, two to five: each is asked when the answers of those before it were not
+   * accepted. An answer that was not accepted is paid for; it is no failure, no waste, and counts against no attempts.
+   */
+  cascade(references: readonly string[], options: CascadeStepOptions): LanguageModelV4;
   /** A metered AI SDK embedding model, by "provider/model". */
   embeddingModel(reference: string, options: EmbeddingStepOptions): EmbeddingModelV4;
   /**
