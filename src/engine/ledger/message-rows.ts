@@ -1,6 +1,7 @@
 import { type JsonRow, jsonRow } from '../../drivers/sql-database/json-rows.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { Admission, Emission, End, Finish, Park, Retry, RunRef } from './message-changes.ts';
+import { joinRow } from './join-rows.ts';
 import { outcomeDetail } from './record-detail.ts';
 import { originColumns, type StoredBody } from './stored-message.ts';
 
@@ -22,6 +23,7 @@ export interface EndRow extends RunRow {
 /** A run that ended well, with what it emitted. */
 export interface FinishRow extends RunRow {
   readonly emissions: readonly JsonRow[];
+  readonly joins: readonly JsonRow[];
 }
 
 export interface AdmissionRow {
@@ -64,6 +66,7 @@ export function finishRow(finish: Finish): FinishRow {
       detail: outcomeDetail(durationMs),
     })),
     emissions: finish.emissions.map((emission) => emissionRow(finish, emission)),
+    joins: (finish.joins ?? []).map((join) => joinRow(finish, join)),
   };
 }
 
@@ -127,6 +130,11 @@ function emissionRow(parent: Finish, emission: Emission): JsonRow {
     body_bytes: emission.bodyBytes,
     order_key: emission.orderKey,
     lease_ms: emission.leaseMs,
+    branch_id: emission.branch?.id,
+    ends_branch: emission.branch?.isMessageOnly === true ? true : undefined,
+    join_id: emission.joinId,
+    parked_for: emission.waits?.parkedFor,
+    wait_ms: emission.waits?.timeoutMs,
   }));
 }
 

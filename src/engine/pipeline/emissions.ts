@@ -1,5 +1,8 @@
 import { invariant } from '../../kernel/invariant.ts';
-import { derivedId } from '../../kernel/ids.ts';
+import { derivedId, type Uuid } from '../../kernel/ids.ts';
+import { releasedAtOnce } from '../ledger/join-rows.ts';
+import { waitsForJoin } from '../ledger/join-sql.ts';
+import type { EmittedBranch, EmittedWait, Join } from '../ledger/message-changes.ts';
 import type { Emission } from '../ledger/message-ledger.ts';
 import { type MessageVersion, storedForm } from '../../messages/message-type.ts';
 import type { MessageEnvelope } from '../../messages/message.ts';
@@ -15,6 +18,36 @@ export interface EmissionTraces {
   traceParentsOf(types: readonly string[]): readonly string[];
 }
 
+/** A message that a handler has emitted, for `ctx.join`. */
+export interface Emitted {
+  readonly type: string;
+}
+
+/** What a joined message waits for. */
+export interface EmittedJoin {
+  readonly of: readonly Emitted[];
+  readonly quorum: number | undefined;
+  readonly timeoutMs: number | undefined;
+  /** Only the emitted messages themselves have to end, not what follows from them. */
+  readonly isMessageOnly: boolean;
+}
+
+/** The most messages that one join waits for. */
+export const maxJoined = 10_000;
+
+interface Collected {
+  readonly version: MessageVersion;
+  readonly data: unknown;
+  readonly join?: EmittedJoin;
+}
+
+/** How an emission stands to joins. */
+interface Joining {
+  readonly branch?: EmittedBranch;
+  readonly joinId?: Uuid;
+  readonly waits?: EmittedWait;
+}
+
 /**
  * What a run of a handler emits, collected until the message is finished. Ids follow from the parent, the place in
  * the order of emissions and the consumer, so that a second run of the same handler emits the same messages.
@@ -25,7 +58,11 @@ export class Emissions {
   readonly #registry: StageRegistry;
   readonly #bodies: MessageBodies;
   readonly #traces: EmissionTraces | undefined;
-  readonly #collected: { readonly version: MessageVersion; readonly data: unknown }[] = [];
+  readonly #collected: Collected[] = [];
+  readonly #places = new Map<Emitted, number>();
+  /** The emissions that a join waits for, by their places. */
+  readonly #joined = new Map<number, EmittedJoin>();
+  readonly #joins: Join[] = [];
   readonly #maxDepth: number | undefined;
   #stored = false;
 
@@ -52,7 +89,7 @@ export class Emissions {
   }
 
   /** Takes an emission. Throws MILLRACE_MESSAGE_INVALID; fails when the stage never said that it emits this version. */
-  add(version: MessageVersion, data: unknown): void {
+  add(version: MessageVersion, data: unknown, join?: EmittedJoin): Emitted {
     invariant(!this.#stored, `stage "${this.#definition.name}" emits before its handler returns`);
     invariant(
       mayEmit(this.#definition, version),
@@ -60,19 +97,79 @@ export class Emissions {
     );
     const stored = storedForm(version.typeName, data, this.#maxDepth);
     version.validate(stored);
-    this.#collected.push({ version, data: stored });
+    const emitted: Emitted = { type: version.typeName };
+    this.#places.set(emitted, this.#collected.length);
+    this.#collected.push({ version, data: stored, ...(join === undefined ? {} : { join }) });
+    return emitted;
+  }
+
+  /** Takes an emission that comes after others of this run. */
+  join(version: MessageVersion, data: unknown, join: EmittedJoin): Emitted {
+    const { of, quorum } = join;
+    const refused = `stage "${this.#definition.name}" joins`;
+    const { length: consumers } = this.#registry.consumersOf(version.typeName, version.version);
+    invariant(consumers > 0, `${refused}: a stage consumes ${version.typeName}, which waits for others`);
+    invariant(of.length <= maxJoined, `${refused} at most ${maxJoined} messages at once, not ${of.length}`);
+    invariant(
+      quorum === undefined || (Number.isInteger(quorum) && quorum >= 1 && quorum <= of.length),
+      `${refused}: the quorum is 1 to the number of messages (${of.length}), not ${quorum}`,
+    );
+    const places = of.map((emitted) => this.#places.get(emitted));
+    for (const place of places) {
+      invariant(place !== undefined, `${refused} what it has emitted itself in the same run`);
+      invariant(!this.#joined.has(place), `${refused} each message once`);
+      this.#joined.set(place, join);
+    }
+    return this.add(version, data, join);
+  }
+
+  /** The joins among what was stored. */
+  get joins(): readonly Join[] {
+    return this.#joins;
   }
 
   /** The rows to be written: one per emission and consumer, or one complete row for an output. */
   async store(): Promise<readonly Emission[]> {
     this.#stored = true;
     const traceParents = this.#traces?.traceParentsOf(this.#collected.map(({ version }) => version.typeName));
+    const joining = this.#collected.map((emission, place) => this.#joiningOf(emission, place));
     const perEmission = await Promise.all(
       this.#collected.map(({ version, data }, index) =>
-        this.#rowsOf(version, data, index, traceParents?.[index]),
+        this.#rowsOf(version, data, index, traceParents?.[index], joining[index] ?? {}),
       ),
     );
     return perEmission.flat();
+  }
+
+  #idFor(place: number, stage: string): Uuid {
+    const { createdAt, id } = this.#parent;
+    return derivedId(createdAt, 'emission', id, String(place), stage);
+  }
+
+  /** The stage of the emission's first message; empty for an output. */
+  #firstStageOf(place: number): string {
+    const { version } = this.#collected[place] ?? {};
+    if (version === undefined) return '';
+    return this.#registry.consumersOf(version.typeName, version.version)[0]?.definition.name ?? '';
+  }
+
+  #joiningOf({ join }: Collected, place: number): Joining {
+    const joinedBy = this.#joined.get(place);
+    const firstId = (at: number): Uuid => this.#idFor(at, this.#firstStageOf(at));
+    const branch =
+      joinedBy === undefined
+        ? {}
+        : { branch: { id: firstId(place), isMessageOnly: joinedBy.isMessageOnly } };
+    if (join === undefined) return branch;
+    const joinId = firstId(place);
+    const branches = join.of.map((emitted) => {
+      const at = this.#places.get(emitted) ?? 0;
+      return { id: firstId(at), type: emitted.type, isOutput: this.#firstStageOf(at) === '' };
+    });
+    this.#joins.push({ id: joinId, quorum: join.quorum, branches });
+    const outputs = branches.filter(({ isOutput }) => isOutput).length;
+    if (releasedAtOnce(branches.length, outputs, join.quorum) !== undefined) return { ...branch, joinId };
+    return { ...branch, joinId, waits: { parkedFor: waitsForJoin, timeoutMs: join.timeoutMs } };
   }
 
   async #rowsOf(
@@ -80,6 +177,7 @@ export class Emissions {
     data: unknown,
     index: number,
     traceParent: string | undefined,
+    joining: Joining,
   ): Promise<Emission[]> {
     const { body, bodyBytes } = await this.#bodies.store(version.typeName, data);
     const parent = this.#parent;
@@ -90,9 +188,9 @@ export class Emissions {
       traceParent: traceParent ?? childTraceParent(parent.traceParent),
       body,
       bodyBytes,
+      ...joining,
     };
-    const idFor = (stage: string): string =>
-      derivedId(parent.createdAt, 'emission', parent.id, String(index), stage);
+    const idFor = (stage: string): Uuid => this.#idFor(index, stage);
     const consumers = this.#registry.consumersOf(version.typeName, version.version);
     if (consumers.length === 0) {
       return [

@@ -33,6 +33,9 @@ const parent: LeasedMessage = {
   availableAt: new Date(0),
   orderKey: undefined,
   hops: 6,
+  branchId: undefined,
+  endsBranch: false,
+  joinId: undefined,
 };
 
 function emission(id: string, parts: Partial<Emission> = {}): Emission {

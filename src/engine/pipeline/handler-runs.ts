@@ -1,12 +1,16 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Uuid } from '../../kernel/ids.ts';
+import { invariant } from '../../kernel/invariant.ts';
 import { readableError } from '../../kernel/readable-error.ts';
 import type { MeteredModels } from '../calls/metered-models.ts';
+import type { Joins } from '../ledger/joins.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
 import type { Emissions } from './emissions.ts';
 import { defaultMaxHops, refuseBeyondHops } from './hop-bound.ts';
 import { refuseStalled } from './expired-leases.ts';
 import type { MessageBodies } from './message-bodies.ts';
+import { Joined } from './joined.ts';
 import { awaitNewerProcess } from './newer-version.ts';
 import { orAbort } from './or-abort.ts';
 import { leaseExpired, type Run } from './run.ts';
@@ -17,6 +21,7 @@ export interface HandlerRunsOptions {
   readonly ledger: Pick<MessageLedger, 'pathTo'>;
   readonly meteredModels: MeteredModels;
   readonly bodies: MessageBodies;
+  readonly joins: Pick<Joins, 'find' | 'branches'>;
   readonly clock: Clock;
   readonly stop: RunStop;
   /** The most emissions between an admitted message and one that follows from it. Default 100. */
@@ -59,7 +64,8 @@ export class HandlerRuns {
     });
     try {
       const message = { ...envelope, data: data as never };
-      const context = contextOf({ ...run, definition, signal, scope, emissions });
+      const joined = await this.#joinedBy(run.message.joinId);
+      const context = contextOf({ ...run, definition, signal, scope, emissions, joined });
       // Another run that was claimed with it may have kept the process from everything until its lease was over.
       if (stop.hasBegun || run.lease.isExpired()) throw leaseExpired(envelope.id);
       run.hasBegun = true;
@@ -76,5 +82,14 @@ export class HandlerRuns {
       await scope.close();
       run.span?.spent(scope.spend());
     }
+  }
+
+  /** What the message waited for. */
+  async #joinedBy(joinId: Uuid | undefined): Promise<Joined | undefined> {
+    if (joinId === undefined) return undefined;
+    const { joins, bodies } = this.#options;
+    const outcome = await joins.find(joinId);
+    invariant(outcome !== undefined, `the join ${joinId} is kept as long as its message`);
+    return new Joined(joinId, outcome, joins, bodies);
   }
 }

@@ -1,9 +1,11 @@
+import { durationMs } from '../../kernel/duration.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { InvalidOutput, findInvalidOutput } from '../invalid-output.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 import type { CallGroup } from '../calls/metered-models.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { Emissions } from './emissions.ts';
+import type { Emissions, Emitted } from './emissions.ts';
+import type { Joined } from './joined.ts';
 import { failureKind, quotedAnswer } from './failure-kind.ts';
 import type { StageContext } from './stage-context.ts';
 import type { StageDefinition } from './stage-definition.ts';
@@ -15,6 +17,7 @@ interface ContextParts {
   readonly signal: AbortSignal;
   readonly scope: CallGroup;
   readonly emissions: Emissions;
+  readonly joined: Joined | undefined;
 }
 
 /** What the handler of one run works with. */
@@ -25,6 +28,7 @@ export function contextOf({
   signal,
   scope,
   emissions,
+  joined,
 }: ContextParts): StageContext {
   return {
     signal,
@@ -46,13 +50,23 @@ export function contextOf({
       throw new InvalidOutput(reason, options);
     },
     emit: (version, data) => emitAfter(scope, () => emissions.add(version, data)),
+    join: (version, data, { of, quorum, timeout, until }) =>
+      emitAfter(scope, () =>
+        emissions.join(version, data, {
+          of,
+          quorum,
+          timeoutMs: timeout === undefined ? undefined : durationMs(timeout),
+          isMessageOnly: until === 'message',
+        }),
+      ),
+    joined,
   };
 }
 
 /** What does not fit its schema after a model was asked is the model's doing as far as anybody can tell. */
-function emitAfter(scope: CallGroup, emit: () => void): void {
+function emitAfter(scope: CallGroup, emit: () => Emitted): Emitted {
   try {
-    emit();
+    return emit();
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'MILLRACE_MESSAGE_INVALID' || scope.given.isEmpty)
       throw error;

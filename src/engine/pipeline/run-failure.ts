@@ -141,7 +141,7 @@ export class RunFailure {
       isInvalidOutput,
       outcomeLine: outcomeLine({ message, outcome: state, errorCode: code, endedAt, leasedAt, durationMs }),
     });
-    if (isOurs) notices.ended(run);
+    if (isOurs) await notices.ended(run);
     return isOurs;
   }
 }

@@ -1,8 +1,11 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import type { MessageVersion } from '../../messages/message-type.ts';
 import type { Message } from '../../messages/message.ts';
+import type { Duration } from '../../kernel/duration.ts';
 import type { MicroBatchOptions } from '../calls/micro-batch-settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import type { Emitted } from './emissions.ts';
+import type { Joined } from './joined.ts';
 
 /** How a stage names the place where it calls a model. */
 export interface StepOptions {
@@ -48,6 +51,21 @@ export interface EmbeddingStepOptions extends StepOptions {
 /** The data that a message version takes. */
 export type DataOf<Version extends MessageVersion> = NonNullable<Version['~data']>;
 
+/** What a joined message waits for. */
+export interface JoinOptions {
+  /** What `ctx.emit` and `ctx.join` answered. None: the message waits for nothing. */
+  readonly of: readonly Emitted[];
+  /** It goes on as soon as so many have succeeded, or no longer can. Default: it waits until all have ended, however they did. */
+  readonly quorum?: number;
+  /** It goes on after this time at the latest. Default: none. */
+  readonly timeout?: Duration;
+  /**
+   * What has to end: the message and all that follows from it (`branch`, default), or only the message itself, whatever it has emitted
+   * (`message`).
+   */
+  readonly until?: 'branch' | 'message';
+}
+
 /** What a handler works with besides its message. Everything it does through here counts once, whatever happens. */
 export interface StageContext {
   /**
@@ -73,7 +91,14 @@ export interface StageContext {
    * message: all of it, once, or nothing. Throws when the data does not fit its schema: MILLRACE_MESSAGE_INVALID, or,
    * after a model's answer, MILLRACE_OUTPUT_INVALID.
    */
-  emit<Version extends MessageVersion>(version: Version, data: DataOf<Version>): void;
+  emit<Version extends MessageVersion>(version: Version, data: DataOf<Version>): Emitted;
+  /**
+   * Emits a message that waits until others of this run have ended. The stage that consumes it runs once, with what came of them in
+   * `ctx.joined`. At most 10,000 are joined at once, each by one join.
+   */
+  join<Version extends MessageVersion>(version: Version, data: DataOf<Version>, options: JoinOptions): Emitted;
+  /** What the message waited for; undefined for one that was not emitted by `join`. */
+  readonly joined: Joined | undefined;
 }
 
 /** The class behind a stage. What `handle` returns (JSON) is kept as the message's result. */
