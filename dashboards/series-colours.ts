@@ -156,6 +156,7 @@ export const sweepColours: Readonly<Record<string, string>> = {
     expired: 'orange',
     store_emptied: 'purple',
     overdue: 'yellow',
+    join: 'green',
   } satisfies Colours<typeof sweep.reason>),
 };
 

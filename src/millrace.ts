@@ -34,11 +34,14 @@ export type { Lane } from './engine/pipeline/lane.ts';
 export type { MicroBatchOptions } from './engine/calls/micro-batch-settings.ts';
 export type {
   DataOf,
+  JoinOptions,
   EmbeddingStepOptions,
   StageContext,
   StageHandler,
   StepOptions,
 } from './engine/pipeline/stage-context.ts';
+export type { Emitted } from './engine/pipeline/emissions.ts';
+export type { Joined, JoinedBranch } from './engine/pipeline/joined.ts';
 export type {
   InvalidOutputRetryOptions,
   MessageOf,

@@ -14,6 +14,7 @@ const ownNames = {
     'export',
     'ledger_counts',
     'abandoned_calls',
+    'joins',
     'retention',
     'payloads',
     'gauges',

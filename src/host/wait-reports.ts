@@ -11,6 +11,7 @@ const reasons = [
   'retry_after',
   'retry',
   'order',
+  'join',
   'replay',
   'worker',
   'other',
@@ -96,6 +97,11 @@ function explain(wait: Waiting, { readings, errors, hasNoHost }: WaitFacts): Wai
       return {
         why: 'An earlier message of the same key has not ended.',
         change: 'The end of that one: completed, dead-lettered or cancelled.',
+      };
+    case 'join':
+      return {
+        why: 'Messages that were emitted with it have not ended, or not enough of them.',
+        change: 'The ends of those: completed, dead-lettered or cancelled; or the time limit of the join.',
       };
     case 'replay':
       return { why: 'They were replayed at a rate, and their turn comes.', change: 'Time alone.' };

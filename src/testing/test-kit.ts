@@ -18,6 +18,8 @@ import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { formatUsd, usd } from '../kernel/money.ts';
 import { loadOptional } from '../kernel/optional-package.ts';
+import { waitsForJoin } from '../engine/ledger/join-sql.ts';
+import { SweepLedger } from '../engine/ledger/sweep-ledger.ts';
 import type { MessageState } from '../engine/ledger/message-state.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmitOptions } from '../engine/pipeline/admissions.ts';
@@ -80,9 +82,13 @@ const listCalls: SqlStatement = {
    where m.root_id = any($1::uuid[]) order by c.reserved_at, c.id`,
 };
 
+const sweepSlice = 500;
+
 const letTimePass: SqlStatement = {
   name: 'testing.let_time_pass',
-  text: `update millrace.messages set available_at = available_at - $1::float8 * interval '1 millisecond' where state = 'pending'`,
+  text: `update millrace.messages set available_at = available_at - $1::float8 * interval '1 millisecond',
+     sweep_at = case when parked_for = '${waitsForJoin}' then sweep_at - $1::float8 * interval '1 millisecond' else sweep_at end
+   where state = 'pending'`,
 };
 
 interface ListedMessage {
@@ -190,7 +196,11 @@ export class TestKit {
       // Leases are renewed on the way, as they would have been.
       const stepMs = this.#host.isWorking ? Math.min(leftMs, longestStepMs) : leftMs;
       leftMs -= stepMs;
-      await this.#host.stores.database.query(letTimePass, [stepMs]);
+      const { database } = this.#host.stores;
+      await database.query(letTimePass, [stepMs]);
+      // Joins whose time limit is over; nobody else looks for them here.
+      for (const { stage } of await new SweepLedger(database).sweep(sweepSlice))
+        await this.#queues.queue(stage).add([{}]);
       this.#queues.nowMs += stepMs;
       this.#clock.advance(stepMs);
       await this.#host.settleLeases();

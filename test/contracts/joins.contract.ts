@@ -53,13 +53,17 @@ export function joinsContract(name: string, open: () => Promise<SqlDatabase>): v
         joinId: join,
         waits: { parkedFor: 'join', timeoutMs },
       };
-      await finished(root, [...emissions, waits], [
-        {
-          id: join,
-          quorum,
-          branches: ids.map((id, index) => ({ id, type: 'thing.done', isOutput: index < outputs })),
-        },
-      ]);
+      await finished(
+        root,
+        [...emissions, waits],
+        [
+          {
+            id: join,
+            quorum,
+            branches: ids.map((id, index) => ({ id, type: 'thing.done', isOutput: index < outputs })),
+          },
+        ],
+      );
       return { root, join, children: ids };
     }
 
@@ -96,7 +100,16 @@ export function joinsContract(name: string, open: () => Promise<SqlDatabase>): v
     }
 
     async function replayed(root: string): Promise<void> {
-      await database.query(replayTrees, [[root], 100, newId(new Date()), 'test', 'replay', 'test', '{}', 'test']);
+      await database.query(replayTrees, [
+        [root],
+        100,
+        newId(new Date()),
+        'test',
+        'replay',
+        'test',
+        '{}',
+        'test',
+      ]);
     }
 
     const waits = async ({ join }: Joined): Promise<boolean> => {

@@ -103,7 +103,7 @@ const pruneCallsOutside = pruneCalls(
   `c.id = any($2::uuid[]) and c.message_id is null`,
 );
 
-/** $1 ids of messages that are over: those whose calls are gone, and whose records are exported. */
+/** $1 ids of messages that are over: those whose calls are gone, whose records are exported, and that no join is yet to read. */
 const pruneMessages = named(
   'ledger.prune_messages',
   `with ${exportedBefore},
@@ -112,7 +112,16 @@ const pruneMessages = named(
      where m.id = any($1::uuid[]) and (m.state in ('completed', 'cancelled') or m.discarded_at is not null)
        and m.finished_at < (select at from exported_before)
        and not exists (select from millrace.calls c where c.message_id = m.id)
-     returning id, body_ref),
+       and not case when m.branch_id is null then false else exists (
+         select from millrace.join_branches b join millrace.messages j on j.join_id = b.join_id
+         where b.id = m.branch_id and (j.sweep_at is not null or j.state = 'dead_lettered' and j.discarded_at is null)) end
+     returning id, body_ref, join_id),
+   joins as (
+     delete from millrace.joins j
+     where j.id in (select g.join_id from gone g where g.join_id is not null)
+       and not exists (select from millrace.messages m where m.join_id = j.id and m.id not in (select id from gone))
+     returning id),
+   branches as (delete from millrace.join_branches b using joins j where b.join_id = j.id),
    payloads as (
      insert into millrace.payload_removals (reference)
      select distinct body_ref from gone where body_ref is not null on conflict do nothing),

@@ -68,7 +68,7 @@ export const findEnded = named(
      select coalesce(sum(case when t.stage = '' then t.body_bytes else octet_length(t.result) end), 0)::int8::text as bytes
      from (select m.stage, m.body_bytes, m.result from millrace.messages m where m.id = e.message_id
        union all
-       select m.stage, m.body_bytes, m.result from millrace.messages m where m.root_id = e.message_id and m.parent_id is not null) t) s on true
+       select m.stage, m.body_bytes, m.result from millrace.messages m where m.root_id = e.message_id and m.parent_id is not null and m.branch_id is null) t) s on true
    order by e.batch_id, e.chunk, e.position`,
 );
 
@@ -114,11 +114,11 @@ export const readRules = named(
    join millrace.batch_chunks c on c.batch_id = r.batch_id and c.chunk = r.chunk join millrace.batches b on b.id = c.batch_id`,
 );
 
-/** $1 roots: of their trees what an end is composed of. */
+/** $1 roots: of their trees what an end is composed of. What is in a branch of a join is that join's to judge: how it ended, and what it said. */
 export const readTrees = named(
   'batches.read_trees',
   `with ${trees(
-    `m.id, m.root_id, m.hops, m.state, m.stage, m.type, m.error_code, m.body, m.body_ref, m.result,
+    `m.id, m.root_id, m.hops, m.state, m.stage, m.type, m.error_code, m.body, m.body_ref, m.result, m.branch_id,
        m.prior_attempts + m.attempts + m.invalid_output_attempts as attempts`,
   )}
    select t.root_id, t.hops, t.state, t.stage, t.type, t.error_code, t.attempts,
@@ -127,7 +127,7 @@ export const readTrees = named(
        and not exists (select from millrace.messages c where c.root_id = t.root_id and c.parent_id = t.id) then t.result end as result,
      case when t.state = 'dead_lettered' then
        (select f.detail from millrace.failures f where f.message_id = t.id order by f.fencing_token desc limit 1) end as detail
-   from tree t`,
+   from tree t where t.branch_id is null`,
 );
 
 /** $1 roots: the good answers. Of each place of a handler the latest one counts; the others were asked for once more. */
