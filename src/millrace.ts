@@ -40,6 +40,11 @@ export type {
   StageHandler,
   StepOptions,
 } from './engine/pipeline/stage-context.ts';
+export {
+  definePipeline,
+  type PipelineDefinition,
+  type PipelineOptions,
+} from './engine/pipeline/pipeline-definition.ts';
 export type { Emitted } from './engine/pipeline/emissions.ts';
 export type { Joined, JoinedBranch } from './engine/pipeline/joined.ts';
 export type {

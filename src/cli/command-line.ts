@@ -28,6 +28,7 @@ import { addMigrateCommand } from './migrate-command.ts';
 import { isWrongUsage } from './option-faults.ts';
 import { allowReaderToLeave, isOfGoneReader } from '../terminal/output-streams.ts';
 import { shownText } from '../terminal/shown-text.ts';
+import { addPipelinesCommand } from '../capabilities/pipelines/pipelines-command.ts';
 import { addProviderBatchesCommand } from '../capabilities/batches/mode/provider-batches-command.ts';
 import { addProvidersCommand } from './providers-command.ts';
 import { addReconcileCommand } from '../capabilities/costs/reconciliation/reconcile-command.ts';
@@ -109,10 +110,12 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addSimulatorCommand,
   ];
   for (const add of adders) add(program, context, bind);
-  addBatchCommand(program, context, bind, async (file) => {
+  const load = async (file: string) => {
     const { definitionsOf, loadStages } = await import('./load-stages.ts');
     return definitionsOf(await loadStages(file));
-  });
+  };
+  addBatchCommand(program, context, bind, load);
+  addPipelinesCommand(program, context, bind, load);
   nameUnknownOptionsFirst(program);
   program.hook('preSubcommand', (_, command) => context.beforeCommand?.(command.name()));
   return program;

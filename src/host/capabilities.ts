@@ -9,6 +9,7 @@ import { ingest } from '../capabilities/ingest/ingest.capability.ts';
 import { limits } from '../capabilities/limits/limits.capability.ts';
 import { messageOperations } from '../capabilities/message-operations/message-operations.capability.ts';
 import { pauses } from '../capabilities/pauses/pauses.capability.ts';
+import { pipelines } from '../capabilities/pipelines/pipelines.capability.ts';
 import { prices } from '../capabilities/prices/prices.capability.ts';
 
 /**
@@ -24,6 +25,7 @@ export const capabilities = [
   deadLetters,
   messageOperations,
   ingest,
+  pipelines,
   batches,
   corrections,
   prices,

@@ -60,6 +60,7 @@ import { LimitService } from '../../src/capabilities/limits/limit-service.ts';
 import { SetLimits } from '../../src/capabilities/limits/set-limits.ts';
 import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
+import { Pipelines } from '../../src/capabilities/pipelines/pipelines.ts';
 import { Admissions } from '../../src/engine/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/engine/pipeline/message-bodies.ts';
 import { MessageCanceller } from '../../src/engine/pipeline/message-canceller.ts';
@@ -253,6 +254,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
           BatchReports,
           new BatchReports({ database, findPrice: (question) => packagedPriceBook().findPrice(question) }),
         ],
+        [Pipelines, new Pipelines(registry)],
         [PauseService, new PauseService(new Blocks({ database, clock: systemClock }))],
         ...provided,
       ];

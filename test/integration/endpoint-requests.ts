@@ -183,6 +183,8 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
       return [{ path: { name }, query: { reason } }];
     },
     listModelLimits: nothing,
+    listPipelines: nothing,
+    getPipeline: () => Promise.resolve([{ path: { name: 'support' } }]),
     setModelLimit: () => Promise.resolve([{ body: limit }]),
     resetModelLimit: async () => {
       await two.operate('put', '/v1/model-limits', limit);

@@ -40,6 +40,8 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   setBudgetLimit: 'operations:write',
   resetBudgetLimit: 'operations:write',
   listModelLimits: 'operations:read',
+  listPipelines: 'operations:read',
+  getPipeline: 'operations:read',
   setModelLimit: 'operations:write',
   resetModelLimit: 'operations:write',
   getCosts: 'costs:read',

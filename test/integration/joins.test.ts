@@ -28,7 +28,7 @@ const Stored = defineMessage('joins.stored').version(1, z.object({ results: z.ar
 
 const retry = { maxAttempts: 2, backoff: ['10m'], jitter: 0 } as const;
 
-const split = defineStage('split', { consumes: Document.upTo(1), emits: [Part.v1, Merged.v1, Stored.v1] });
+const split = defineStage('split', { consumes: Document.upTo(1), emits: [Part.v1], joins: [Merged.v1] });
 @Stage(split)
 class SplitStage {
   handle({ data, id }: MessageOf<typeof split>, ctx: StageContext) {

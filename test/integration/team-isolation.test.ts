@@ -40,6 +40,8 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   setBudgetLimit: [{ body: { limitUsd: '100', reason: 'x' } }],
   resetBudgetLimit: [{ query: 'reason=x' }],
   listModelLimits: [{}],
+  listPipelines: [{}],
+  getPipeline: [{ path: 'support' }],
   setModelLimit: [{ body: { model: 'openai/gpt-5-mini', requestsPerMinute: 1, reason: 'x' } }],
   resetModelLimit: [{ query: 'model=openai/gpt-5-mini&reason=x' }],
   ...costAsks(period),

@@ -107,6 +107,12 @@ export class Emissions {
   join(version: MessageVersion, data: unknown, join: EmittedJoin): Emitted {
     const { of, quorum } = join;
     const refused = `stage "${this.#definition.name}" joins`;
+    invariant(
+      this.#definition.joins.some(
+        ({ typeName, version: declared }) => typeName === version.typeName && declared === version.version,
+      ),
+      `stage "${this.#definition.name}" declares in \`joins\` that ${version.typeName} version ${version.version} may wait for others`,
+    );
     const { length: consumers } = this.#registry.consumersOf(version.typeName, version.version);
     invariant(consumers > 0, `${refused}: a stage consumes ${version.typeName}, which waits for others`);
     invariant(of.length <= maxJoined, `${refused} at most ${maxJoined} messages at once, not ${of.length}`);
@@ -157,9 +163,7 @@ export class Emissions {
     const joinedBy = this.#joined.get(place);
     const firstId = (at: number): Uuid => this.#idFor(at, this.#firstStageOf(at));
     const branch =
-      joinedBy === undefined
-        ? {}
-        : { branch: { id: firstId(place), isMessageOnly: joinedBy.isMessageOnly } };
+      joinedBy === undefined ? {} : { branch: { id: firstId(place), isMessageOnly: joinedBy.isMessageOnly } };
     if (join === undefined) return branch;
     const joinId = firstId(place);
     const branches = join.of.map((emitted) => {

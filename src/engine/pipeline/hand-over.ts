@@ -114,7 +114,8 @@ export function leasedEmission(
   emission: Emission,
   { createdAt, availableAt }: WrittenTimes,
 ): LeasedMessage {
-  const { id, source, type, version, pipeline, stage, owner, lane, traceParent, body, branch, joinId } = emission;
+  const { id, source, type, version, pipeline, stage, owner, lane, traceParent, body, branch, joinId } =
+    emission;
   const { rootId, origin, item, admittedAt } = parent;
   const inherited = { rootId, parentId: parent.id, origin, item, admittedAt };
   const own = {

@@ -51,7 +51,8 @@ export class RunFinish {
     const released = handOver.begin(
       outcome.leased,
       (emission, times) => leasedEmission(message, emission, times),
-      (emission, isBegun) => emission.stage !== '' && publisher.enqueued(emission, isBegun || emission.waits !== undefined),
+      (emission, isBegun) =>
+        emission.stage !== '' && publisher.enqueued(emission, isBegun || emission.waits !== undefined),
     );
     run.span?.completed();
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };

@@ -96,7 +96,11 @@ export interface StageContext {
    * Emits a message that waits until others of this run have ended. The stage that consumes it runs once, with what came of them in
    * `ctx.joined`. At most 10,000 are joined at once, each by one join.
    */
-  join<Version extends MessageVersion>(version: Version, data: DataOf<Version>, options: JoinOptions): Emitted;
+  join<Version extends MessageVersion>(
+    version: Version,
+    data: DataOf<Version>,
+    options: JoinOptions,
+  ): Emitted;
   /** What the message waited for; undefined for one that was not emitted by `join`. */
   readonly joined: Joined | undefined;
 }

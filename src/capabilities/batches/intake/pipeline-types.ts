@@ -1,4 +1,5 @@
 import type { RegisteredStage, StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
+import { declaredPipeline } from '../../../engine/pipeline/pipeline-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import { batchErrors } from '../batch-errors.ts';
 
@@ -15,7 +16,7 @@ export interface AskedType {
 }
 
 /**
- * The type of a batch's items: as asked, or the one that the pipeline takes in, in its newest version. An item is one message, so exactly
+ * The type of a batch's items: as asked, or the one that the pipeline declares as its input, or takes in, in its newest version. An item is one message, so exactly
  * one stage, of that pipeline, has to consume it. Throws MILLRACE_BATCH_TYPE_UNCLEAR with what there is to choose from, and
  * MILLRACE_MESSAGE_VERSION_UNSUPPORTED.
  */
@@ -29,14 +30,19 @@ export function itemTypeOf(
     const known = [...new Set(registry.stages.map(({ definition }) => definition.pipeline))].toSorted();
     throw unclear(`No stage belongs to the pipeline "${pipeline}"; there are ${listed(known)}.`);
   }
-  const type = asked.type ?? onlyEntry(registry.stages, own, pipeline);
+  const declared = declaredPipeline(
+    registry.stages.map(({ definition }) => definition),
+    pipeline,
+  );
+  const type = asked.type ?? declared?.input.typeName ?? onlyEntry(registry.stages, own, pipeline);
   const [consumer] = own.filter(({ definition }) => definition.consumes.typeName === type);
   if (consumer === undefined) {
     throw unclear(
       `No stage of the pipeline "${pipeline}" consumes "${type}"; they consume ${listed(consumedBy(own))}.`,
     );
   }
-  const version = asked.version ?? Math.max(...consumer.definition.consumes.versions);
+  const ownVersion = type === declared?.input.typeName ? declared.input.version : undefined;
+  const version = asked.version ?? ownVersion ?? Math.max(...consumer.definition.consumes.versions);
   const consumers = registry.consumersOf(type, version).map(({ definition }) => definition.name);
   if (consumers.length === 1) return { type, version };
   throw unclear(
