@@ -34,6 +34,8 @@ export type { Lane } from './engine/pipeline/lane.ts';
 export type { MicroBatchOptions } from './engine/calls/micro-batch-settings.ts';
 export type {
   DataOf,
+  EventWait,
+  EventWaitOptions,
   JoinOptions,
   EmbeddingStepOptions,
   StageContext,

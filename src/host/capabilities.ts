@@ -10,6 +10,7 @@ import { limits } from '../capabilities/limits/limits.capability.ts';
 import { messageOperations } from '../capabilities/message-operations/message-operations.capability.ts';
 import { pauses } from '../capabilities/pauses/pauses.capability.ts';
 import { pipelines } from '../capabilities/pipelines/pipelines.capability.ts';
+import { waits } from '../capabilities/waits/waits.capability.ts';
 import { prices } from '../capabilities/prices/prices.capability.ts';
 import { requests } from '../capabilities/requests/requests.capability.ts';
 
@@ -27,6 +28,7 @@ export const capabilities = [
   messageOperations,
   ingest,
   pipelines,
+  waits,
   batches,
   requests,
   corrections,

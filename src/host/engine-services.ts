@@ -1,5 +1,6 @@
 import { ExportLedger } from '../engine/export/export-ledger.ts';
 import { UsageExporter } from '../engine/export/usage-exporter.ts';
+import { EventWaits } from '../engine/ledger/event-waits.ts';
 import { Joins } from '../engine/ledger/joins.ts';
 import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
 import { MessageLedger } from '../engine/ledger/message-ledger.ts';
@@ -110,6 +111,7 @@ export function composeEngine(options: EngineOptions): EngineServices {
       ledger: messages,
       backlog,
       joins: new Joins(stores.database),
+      eventWaits: new EventWaits(stores.database),
       meteredModels: models.meteredModels,
       renewer: leases,
       bodies,

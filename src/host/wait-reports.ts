@@ -12,6 +12,7 @@ const reasons = [
   'retry',
   'order',
   'join',
+  'event',
   'replay',
   'worker',
   'other',
@@ -102,6 +103,11 @@ function explain(wait: Waiting, { readings, errors, hasNoHost }: WaitFacts): Wai
       return {
         why: 'Messages that were emitted with it have not ended, or not enough of them.',
         change: 'The ends of those: completed, dead-lettered or cancelled; or the time limit of the join.',
+      };
+    case 'event':
+      return {
+        why: 'An outside event, or a person, is to give them their data.',
+        change: 'A completion by token (POST /v1/waits/{token}), or the time limit of the wait.',
       };
     case 'replay':
       return { why: 'They were replayed at a rate, and their turn comes.', change: 'Time alone.' };

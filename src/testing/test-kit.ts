@@ -18,6 +18,7 @@ import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { formatUsd, usd } from '../kernel/money.ts';
 import { loadOptional } from '../kernel/optional-package.ts';
+import { waitsForEvent } from '../engine/ledger/event-wait-sql.ts';
 import { waitsForJoin } from '../engine/ledger/join-sql.ts';
 import { SweepLedger } from '../engine/ledger/sweep-ledger.ts';
 import type { MessageState } from '../engine/ledger/message-state.ts';
@@ -87,7 +88,7 @@ const sweepSlice = 500;
 const letTimePass: SqlStatement = {
   name: 'testing.let_time_pass',
   text: `update millrace.messages set available_at = available_at - $1::float8 * interval '1 millisecond',
-     sweep_at = case when parked_for = '${waitsForJoin}' then sweep_at - $1::float8 * interval '1 millisecond' else sweep_at end
+     sweep_at = case when parked_for in ('${waitsForJoin}', '${waitsForEvent}') then sweep_at - $1::float8 * interval '1 millisecond' else sweep_at end
    where state = 'pending'`,
 };
 
@@ -198,7 +199,7 @@ export class TestKit {
       leftMs -= stepMs;
       const { database } = this.#host.stores;
       await database.query(letTimePass, [stepMs]);
-      // Joins whose time limit is over; nobody else looks for them here.
+      // Messages whose wait is over; nobody else looks for them here.
       for (const { stage } of await new SweepLedger(database).sweep(sweepSlice))
         await this.#queues.queue(stage).add([{}]);
       this.#queues.nowMs += stepMs;

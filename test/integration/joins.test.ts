@@ -81,16 +81,67 @@ class MergeStage {
   }
 }
 
+const Asked = defineMessage('joins.asked').version(
+  1,
+  z.object({ people: z.number(), quorum: z.number().optional(), otherwise: z.boolean().optional() }),
+);
+const Approved = defineMessage('joins.approved').version(1, z.object({ by: z.string() }));
+const Decided = defineMessage('joins.decided').version(1, z.object({}));
+
+const tokens: string[] = [];
+let failsOnce = false;
+const ask = defineStage('ask', { consumes: Asked.upTo(1), emits: [Approved.v1], joins: [Decided.v1], retry });
+@Stage(ask)
+class AskStage {
+  async handle({ data: { people, quorum, otherwise } }: MessageOf<typeof ask>, ctx: StageContext) {
+    const of: Emitted[] = [];
+    for (let person = 0; person < people; person += 1) {
+      const wait = await ctx.waitFor(Approved.v1, {
+        timeout: '2d',
+        note: `person ${person}`,
+        ...(otherwise === true ? { otherwise: { by: 'nobody' } } : {}),
+      });
+      tokens.push(wait.token);
+      of.push(wait);
+    }
+    if (failsOnce && ctx.attempt === 1) throw new Error('once more');
+    ctx.join(Decided.v1, {}, { of, ...(quorum === undefined ? {} : { quorum }) });
+  }
+}
+
+const approve = defineStage('approve', { consumes: Approved.upTo(1), orderBy: ({ data }) => data.by });
+@Stage(approve)
+class ApproveStage {
+  handle({ data }: MessageOf<typeof approve>) {
+    return data.by;
+  }
+}
+
+const decide = defineStage('decide', { consumes: Decided.upTo(1) });
+@Stage(decide)
+class DecideStage {
+  async handle(_: MessageOf<typeof decide>, ctx: StageContext) {
+    const said: unknown[] = [];
+    for await (const { state, errorCode, results } of ctx.joined ?? [])
+      said.push(state === 'succeeded' ? results[0] : (errorCode ?? state));
+    return said as string[];
+  }
+}
+
 const origin = { team: 'blue', customer: 'acme', feature: 'search' };
 
 describe('a stage that waits for what its parent emitted', () => {
   let kit: TestKit;
   beforeAll(async () => {
-    kit = await TestKit.create({ providers: [SplitStage, ReadStage, LookStage, MergeStage] });
+    kit = await TestKit.create({
+      providers: [SplitStage, ReadStage, LookStage, MergeStage, AskStage, ApproveStage, DecideStage],
+    });
   });
   afterAll(() => kit.close());
   beforeEach(() => {
     merges.length = 0;
+    tokens.length = 0;
+    failsOnce = false;
   });
 
   const run = async (data: z.input<typeof parts>) => {
@@ -177,5 +228,74 @@ describe('a stage that waits for what its parent emitted', () => {
     }
     await kit.advance(600_000);
     expect(merges).toEqual([]);
+  });
+
+  const asked = async (data: { people: number; quorum?: number; otherwise?: boolean }) => {
+    const { messageIds } = await kit.millrace.admit(Asked.v1, data, { origin });
+    await kit.runDue();
+    return messageIds;
+  };
+  const service = () => kit.millrace.waits;
+  const complete = async (token: string, data: object, team?: string) => {
+    const done = await service().complete(token, { data, reason: 'x' }, { actor: 'ann', team });
+    await kit.runDue();
+    return done;
+  };
+  const decided = async (ids: readonly string[]) =>
+    (await kit.look(ids)).messages.find(({ stage }) => stage === 'decide')?.result;
+
+  it('waits for people, who say each once what is asked', async () => {
+    const ids = await asked({ people: 3, quorum: 2 });
+    const [one = '', two = '', three = ''] = tokens;
+    const { waits, next } = await service().list({}, { limit: 2 });
+    expect(waits[0]).toMatchObject({ stage: 'approve', type: 'joins.approved', onExpiry: 'dead_letter' });
+    const rest = await service().list({ team: 'blue' }, { limit: 2, after: next });
+    expect([...waits, ...rest.waits].map(({ note }) => note).toSorted()).toEqual([
+      'person 0',
+      'person 1',
+      'person 2',
+    ]);
+    await expect(complete(one, { by: 7 })).rejects.toMatchObject({ code: 'MILLRACE_MESSAGE_INVALID' });
+    await expect(complete(one, { by: 'ann' }, 'red')).rejects.toMatchObject({
+      code: 'MILLRACE_WAIT_NOT_FOUND',
+    });
+    await expect(complete(`${one}x`, {})).rejects.toMatchObject({ code: 'MILLRACE_WAIT_NOT_FOUND' });
+    expect((await service().list({ team: 'red' }, { limit: 9 })).waits).toEqual([]);
+    expect(await complete(one, { by: 'ann' }, 'blue')).toMatchObject({ stage: 'approve' });
+    await expect(complete(one, { by: 'ann' })).rejects.toMatchObject({
+      code: 'MILLRACE_WAIT_ENDED',
+      message: 'The wait was completed.',
+    });
+    expect(await decided(ids)).toBeUndefined();
+    const both = await Promise.allSettled([complete(two, { by: 'bob' }), complete(two, { by: 'bob' })]);
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    await kit.runDue();
+    expect(await decided(ids)).toEqual(['ann', 'bob', 'open']);
+    await complete(three, { by: 'eve' });
+  });
+
+  it('is given up, or goes on with data of its own, when nobody says anything in time', async () => {
+    const dead = await asked({ people: 1 });
+    const sound = await asked({ people: 1, otherwise: true });
+    await kit.advance(2 * 86_400_000 - 60_000);
+    expect([await decided(dead), await decided(sound)]).toEqual([undefined, undefined]);
+    await kit.advance(120_000);
+    expect([await decided(dead), await decided(sound)]).toEqual([['MILLRACE_WAIT_EXPIRED'], ['nobody']]);
+    await expect(complete(tokens[0] ?? '', { by: 'late' })).rejects.toMatchObject({
+      code: 'MILLRACE_WAIT_ENDED',
+      message: 'The wait has expired.',
+    });
+  });
+
+  it('takes the token of an attempt that failed, but not before the message waits', async () => {
+    failsOnce = true;
+    const ids = await asked({ people: 1 });
+    await expect(complete(tokens[0] ?? '', { by: 'ann' })).rejects.toMatchObject({
+      code: 'MILLRACE_WAIT_NOT_READY',
+    });
+    await kit.advance(600_000);
+    expect(new Set(tokens).size).toBe(2);
+    await complete(tokens[0] ?? '', { by: 'ann' });
+    expect(await decided(ids)).toEqual(['ann']);
   });
 });

@@ -72,6 +72,10 @@ export interface EmittedWait {
   readonly parkedFor: string;
   /** It goes on after that time, whatever has happened; undefined: never by itself. */
   readonly timeoutMs: number | undefined;
+  /** What is waited for, in words, where that is an outside event. */
+  readonly note?: string | undefined;
+  /** The data that it goes on with when nobody gave it any in time. */
+  readonly otherwise?: { readonly body: StoredBody; readonly bodyBytes: number } | undefined;
 }
 
 /** Emissions of one message that others come after. */

@@ -1,6 +1,15 @@
 import { type JsonRow, jsonRow } from '../../drivers/sql-database/json-rows.ts';
 import type { Uuid } from '../../kernel/ids.ts';
-import type { Admission, Emission, End, Finish, Park, Retry, RunRef } from './message-changes.ts';
+import type {
+  Admission,
+  EmittedWait,
+  Emission,
+  End,
+  Finish,
+  Park,
+  Retry,
+  RunRef,
+} from './message-changes.ts';
 import { joinRow } from './join-rows.ts';
 import { outcomeDetail } from './record-detail.ts';
 import { originColumns, type StoredBody } from './stored-message.ts';
@@ -134,8 +143,21 @@ function emissionRow(parent: Finish, emission: Emission): JsonRow {
     ends_branch: emission.branch?.isMessageOnly === true ? true : undefined,
     join_id: emission.joinId,
     parked_for: emission.waits?.parkedFor,
-    wait_ms: emission.waits?.timeoutMs,
+    ...waitColumns(emission.waits),
   }));
+}
+
+function waitColumns(waits: EmittedWait | undefined): Readonly<Record<string, unknown>> {
+  const { timeoutMs, note, otherwise } = waits ?? {};
+  if (otherwise === undefined) return { wait_ms: timeoutMs, note };
+  const { body, body_ref } = bodyColumns(otherwise.body);
+  return {
+    wait_ms: timeoutMs,
+    note,
+    default_body: body,
+    default_ref: body_ref,
+    default_bytes: otherwise.bodyBytes,
+  };
 }
 
 function bodyColumns(body: StoredBody): { body: string | null; body_ref: string | null } {

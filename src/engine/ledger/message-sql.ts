@@ -1,4 +1,5 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { writtenEventWaits } from './event-wait-sql.ts';
 import { writtenJoins } from './join-sql.ts';
 import { dueInTurn, newPlace, releaseEarlier, releaseNext } from './order-sql.ts';
 
@@ -15,7 +16,7 @@ export const leaseGrace = `interval '1 second'`;
 export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
   m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
   m.body, m.body_ref, m.fencing_token, m.deliveries, m.attempts, m.invalid_output_attempts, m.prior_attempts, m.expired_leases, m.available_at, m.order_key, m.hops,
-  m.branch_id, m.ends_branch, m.join_id`;
+  m.branch_id, m.ends_branch, m.join_id, m.is_expired`;
 
 /**
  * Which rows of `told` are leased as they are written: those that their process would begin at once (`lease_ms`), where their stage
@@ -109,7 +110,8 @@ export const finishMessages = named(
    told as materialized (
      select * from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fencing_token int, source text, type text, version int,
        pipeline text, stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
-       order_key text, lease_ms int, branch_id uuid, ends_branch boolean, join_id uuid, parked_for text, wait_ms float8, place int)),
+       order_key text, lease_ms int, branch_id uuid, ends_branch boolean, join_id uuid, parked_for text, wait_ms float8,
+       note text, default_body text, default_ref text, default_bytes int, place int)),
    ${decidedLeases},
    emitted as (
      insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
@@ -133,6 +135,7 @@ export const finishMessages = named(
      on conflict (id) do nothing
      returning id, state = 'leased' as is_leased, created_at, available_at),
    ${writtenJoins('$4')},
+   ${writtenEventWaits},
    recorded as (
      insert into millrace.outbox (target, subject, detail) select 'message_outcomes', id, detail from done),
    ${releaseNext('done')}

@@ -34,6 +34,8 @@ export interface LeasedMessage {
   readonly endsBranch: boolean;
   /** The join that it waited for. */
   readonly joinId: Uuid | undefined;
+  /** It waited for an outside event, and nobody gave it its data in time. */
+  readonly isExpired: boolean;
 }
 
 /** One row of the messages table as the statements return it. */
@@ -72,6 +74,7 @@ export interface MessageRow {
   readonly branch_id: Uuid | null;
   readonly ends_branch: boolean | null;
   readonly join_id: Uuid | null;
+  readonly is_expired: boolean | null;
 }
 
 /** The columns that an origin is kept in. */
@@ -119,6 +122,7 @@ export function leasedMessageOf(row: MessageRow): LeasedMessage {
     branchId: row.branch_id ?? undefined,
     endsBranch: row.ends_branch === true,
     joinId: row.join_id ?? undefined,
+    isExpired: row.is_expired === true,
   };
 }
 

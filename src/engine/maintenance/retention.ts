@@ -122,9 +122,12 @@ const pruneMessages = named(
        and not exists (select from millrace.messages m where m.join_id = j.id and m.id not in (select id from gone))
      returning id),
    branches as (delete from millrace.join_branches b using joins j where b.join_id = j.id),
+   waits as (delete from millrace.event_waits w using gone g where w.id = g.id returning w.default_ref),
+   tokens as (delete from millrace.event_wait_tokens t using gone g where t.wait_id = g.id),
    payloads as (
      insert into millrace.payload_removals (reference)
-     select distinct body_ref from gone where body_ref is not null on conflict do nothing),
+     select distinct r.reference from (select body_ref as reference from gone union all select default_ref from waits) r
+     where r.reference is not null on conflict do nothing),
    notes as (delete from millrace.failures f using gone g where f.message_id = g.id),
    lives as (delete from millrace.dead_letter_actions a using gone g where a.message_id = g.id)
    select count(*)::int as count from gone`,

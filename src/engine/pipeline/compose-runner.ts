@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { MeteredModels } from '../calls/metered-models.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
+import type { EventWaits } from '../ledger/event-waits.ts';
 import type { Joins } from '../ledger/joins.ts';
 import type { StageBacklog } from '../ledger/stage-backlog.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -25,6 +26,7 @@ export interface RunnerServices {
   readonly ledger: MessageLedger;
   readonly backlog: StageBacklog;
   readonly joins: Joins;
+  readonly eventWaits: EventWaits;
   readonly meteredModels: MeteredModels;
   readonly renewer: LeaseRenewer;
   readonly bodies: MessageBodies;

@@ -1,6 +1,7 @@
 import { invariant } from '../../kernel/invariant.ts';
 import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import { releasedAtOnce } from '../ledger/join-rows.ts';
+import { waitsForEvent } from '../ledger/event-wait-sql.ts';
 import { waitsForJoin } from '../ledger/join-sql.ts';
 import type { EmittedBranch, EmittedWait, Join } from '../ledger/message-changes.ts';
 import type { Emission } from '../ledger/message-ledger.ts';
@@ -35,10 +36,20 @@ export interface EmittedJoin {
 /** The most messages that one join waits for. */
 export const maxJoined = 10_000;
 
+/** What a message that waits for an outside event is to do when its time is over. */
+export interface EmittedEventWait {
+  readonly timeoutMs: number;
+  readonly note: string | undefined;
+  /** Data that it goes on with; undefined: it is given up. */
+  readonly otherwise: unknown;
+}
+
 interface Collected {
   readonly version: MessageVersion;
+  /** Of one that waits for an event: what it goes on with if there is none. */
   readonly data: unknown;
   readonly join?: EmittedJoin;
+  readonly event?: EmittedEventWait;
 }
 
 /** How an emission stands to joins. */
@@ -129,6 +140,32 @@ export class Emissions {
     return this.add(version, data, join);
   }
 
+  /** Takes a message that waits for an outside event to give it its data. Answers the id that it will have. */
+  awaitEvent(
+    version: MessageVersion,
+    event: EmittedEventWait,
+  ): { readonly emitted: Emitted; readonly id: Uuid } {
+    invariant(!this.#stored, `stage "${this.#definition.name}" emits before its handler returns`);
+    const { name } = this.#definition;
+    invariant(
+      mayEmit(this.#definition, version),
+      `stage "${name}" declares in \`emits\` that it emits ${version.typeName} version ${version.version}`,
+    );
+    const consumers = this.#registry.consumersOf(version.typeName, version.version);
+    invariant(
+      consumers.length === 1,
+      `stage "${name}" waits for data of ${version.typeName}, which exactly one stage consumes`,
+    );
+    const hasDefault = event.otherwise !== undefined;
+    const data = hasDefault ? storedForm(version.typeName, event.otherwise, this.#maxDepth) : null;
+    if (hasDefault) version.validate(data);
+    const place = this.#collected.length;
+    const emitted: Emitted = { type: version.typeName };
+    this.#places.set(emitted, place);
+    this.#collected.push({ version, data, event });
+    return { emitted, id: this.#idFor(place, this.#firstStageOf(place)) };
+  }
+
   /** The joins among what was stored. */
   get joins(): readonly Join[] {
     return this.#joins;
@@ -140,8 +177,8 @@ export class Emissions {
     const traceParents = this.#traces?.traceParentsOf(this.#collected.map(({ version }) => version.typeName));
     const joining = this.#collected.map((emission, place) => this.#joiningOf(emission, place));
     const perEmission = await Promise.all(
-      this.#collected.map(({ version, data }, index) =>
-        this.#rowsOf(version, data, index, traceParents?.[index], joining[index] ?? {}),
+      this.#collected.map((emission, index) =>
+        this.#rowsOf(emission, index, traceParents?.[index], joining[index] ?? {}),
       ),
     );
     return perEmission.flat();
@@ -177,8 +214,7 @@ export class Emissions {
   }
 
   async #rowsOf(
-    version: MessageVersion,
-    data: unknown,
+    { version, data, event }: Collected,
     index: number,
     traceParent: string | undefined,
     joining: Joining,
@@ -208,6 +244,7 @@ export class Emissions {
         },
       ];
     }
+    if (event !== undefined) return [this.#waitingRow(common, event, consumers[0]?.definition, idFor)];
     return consumers.map(({ definition }) => ({
       ...common,
       id: idFor(definition.name),
@@ -220,5 +257,29 @@ export class Emissions {
         bodyBytes,
       }),
     }));
+  }
+
+  /** Where it stands in its stage is decided when its data is there. */
+  #waitingRow(
+    common: Omit<Emission, 'id' | 'stage' | 'pipeline' | 'owner' | 'lane'>,
+    { timeoutMs, note, otherwise }: EmittedEventWait,
+    definition: StageDefinition | undefined,
+    idFor: (stage: string) => Uuid,
+  ): Emission {
+    invariant(definition !== undefined, 'one stage consumes what waits for an event');
+    const { body, bodyBytes } = common;
+    const data = otherwise === undefined ? {} : { otherwise: { body, bodyBytes } };
+    const { name, pipeline, owner } = definition;
+    return {
+      ...common,
+      body: { kind: 'inline', json: 'null' },
+      bodyBytes: 4,
+      id: idFor(name),
+      stage: name,
+      pipeline,
+      owner,
+      lane: this.#parent.lane,
+      waits: { parkedFor: waitsForEvent, timeoutMs, note, ...data },
+    };
   }
 }

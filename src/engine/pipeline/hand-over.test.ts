@@ -36,6 +36,7 @@ const parent: LeasedMessage = {
   branchId: undefined,
   endsBranch: false,
   joinId: undefined,
+  isExpired: false,
 };
 
 function emission(id: string, parts: Partial<Emission> = {}): Emission {

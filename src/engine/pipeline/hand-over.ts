@@ -95,6 +95,7 @@ const firstRun = {
   priorAttempts: 0,
   expiredLeases: 0,
   orderKey: undefined,
+  isExpired: false,
 } as const;
 
 /** An admitted message as a claim would give it. */

@@ -4,6 +4,7 @@ import type { Uuid } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { readableError } from '../../kernel/readable-error.ts';
 import type { MeteredModels } from '../calls/metered-models.ts';
+import type { EventWaits } from '../ledger/event-waits.ts';
 import type { Joins } from '../ledger/joins.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
 import type { Emissions } from './emissions.ts';
@@ -22,6 +23,7 @@ export interface HandlerRunsOptions {
   readonly meteredModels: MeteredModels;
   readonly bodies: MessageBodies;
   readonly joins: Pick<Joins, 'find' | 'branches'>;
+  readonly eventWaits: Pick<EventWaits, 'issue'>;
   readonly clock: Clock;
   readonly stop: RunStop;
   /** The most emissions between an admitted message and one that follows from it. Default 100. */
@@ -38,10 +40,11 @@ export class HandlerRuns {
 
   /** Answers what the handler does, after the last of its calls is settled. */
   async handle(run: Run, emissions: Emissions): Promise<unknown> {
-    const { meteredModels, bodies, ledger, clock, stop, maxHops } = this.#options;
+    const { meteredModels, bodies, ledger, eventWaits, clock, stop, maxHops } = this.#options;
     const { definition, handler } = run.stage;
     const { envelope, fencingToken, deliveries, expiredLeases, body } = run.message;
     refuseStalled(expiredLeases, definition.maxExpiredLeases);
+    if (run.message.isExpired) throw waitExpired();
     await refuseBeyondHops(run.message, maxHops ?? defaultMaxHops, (id, maxStages) =>
       ledger.pathTo(id, maxStages),
     );
@@ -65,7 +68,7 @@ export class HandlerRuns {
     try {
       const message = { ...envelope, data: data as never };
       const joined = await this.#joinedBy(run.message.joinId);
-      const context = contextOf({ ...run, definition, signal, scope, emissions, joined });
+      const context = contextOf({ ...run, definition, signal, scope, emissions, joined, eventWaits });
       // Another run that was claimed with it may have kept the process from everything until its lease was over.
       if (stop.hasBegun || run.lease.isExpired()) throw leaseExpired(envelope.id);
       run.hasBegun = true;
@@ -92,4 +95,11 @@ export class HandlerRuns {
     invariant(outcome !== undefined, `the join ${joinId} is kept as long as its message`);
     return new Joined(joinId, outcome, joins, bodies);
   }
+}
+
+function waitExpired(): AppError {
+  return new AppError(
+    'MILLRACE_WAIT_EXPIRED',
+    'Nobody said what the message waited for, and its time limit is over',
+  );
 }

@@ -66,6 +66,24 @@ export interface JoinOptions {
   readonly until?: 'branch' | 'message';
 }
 
+/** How a message waits for an outside event. */
+export interface EventWaitOptions<Data> {
+  /** How long it waits: at most a year. Default 7d. */
+  readonly timeout?: Duration;
+  /** The data that it goes on with when the time is over. Default: none, it is given up with MILLRACE_WAIT_EXPIRED. */
+  readonly otherwise?: Data;
+  /** What is waited for, in words, for whoever looks at what waits. At most 500 characters. */
+  readonly note?: string;
+}
+
+/** A message that waits for an outside event. */
+export interface EventWait extends Emitted {
+  /** Of the message. */
+  readonly id: string;
+  /** Who has it can give the message its data, once. Kept nowhere; another attempt of the handler gets another one for the same message. */
+  readonly token: string;
+}
+
 /** What a handler works with besides its message. Everything it does through here counts once, whatever happens. */
 export interface StageContext {
   /**
@@ -101,6 +119,14 @@ export interface StageContext {
     data: DataOf<Version>,
     options: JoinOptions,
   ): Emitted;
+  /**
+   * Emits a message that waits until somebody gives it its data: an outside event, or a person's approval. Answers the token with which that is
+   * done, once (`POST /v1/waits/{token}`). One stage has to consume the version.
+   */
+  waitFor<Version extends MessageVersion>(
+    version: Version,
+    options?: EventWaitOptions<DataOf<Version>>,
+  ): Promise<EventWait>;
   /** What the message waited for; undefined for one that was not emitted by `join`. */
   readonly joined: Joined | undefined;
 }
