@@ -67,6 +67,11 @@ const silent = [
     sabotage: 'suspects',
     promise: 'I12',
   },
+  {
+    what: 'joins that do not wait: they go on before their branches have ended',
+    sabotage: 'joins',
+    promise: 'I19',
+  },
 ] as const;
 /** The provider's bad day lasts until all of the plan has struck. */
 const badDay: SabotagedRun = {
@@ -84,7 +89,7 @@ describe('the suite notices', { timeout: 300_000 }, () => {
     },
   );
 
-  it('a journal, a budget, failures and marks that are missing at once, each by its own promise', async () => {
+  it('a journal, a budget, failures, joins and marks that are missing at once, each by its own promise', async () => {
     const broken = await brokenBy(
       silent.map(({ sabotage }) => sabotage),
       badDay,
