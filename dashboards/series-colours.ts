@@ -98,6 +98,7 @@ export const deathColours: Colours<typeof death.reason> = {
   message_unsupported: 'light-purple',
   payload_missing: 'yellow',
   stalled: 'dark-red',
+  wait_expired: 'light-blue',
 };
 
 export const actionColours: Colours<typeof action.action> = { replayed: 'green', discarded: 'orange' };

@@ -41,6 +41,8 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   resetBudgetLimit: 'operations:write',
   listModelLimits: 'operations:read',
   listPipelines: 'operations:read',
+  listWaits: 'messages:read',
+  completeWait: 'messages:write',
   getPipeline: 'operations:read',
   setModelLimit: 'operations:write',
   resetModelLimit: 'operations:write',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeWait } from './waiting-message.ts';
 import type { ApiOperation } from '../support/api-operations.ts';
 import { type Ask, costAsks } from './cost-asks.ts';
 import { requestTo } from './request-to.ts';
@@ -41,7 +42,9 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   resetBudgetLimit: [{ query: 'reason=x' }],
   listModelLimits: [{}],
   listPipelines: [{}],
-  getPipeline: [{ path: 'support' }],
+  listWaits: [{}, { query: 'limit=200' }],
+  completeWait: [{ path: waits.token, body: { data: { subject: 'x' }, reason: 'x' } }],
+  getPipeline: [{}],
   setModelLimit: [{ body: { model: 'openai/gpt-5-mini', requestsPerMinute: 1, reason: 'x' } }],
   resetModelLimit: [{ query: 'model=openai/gpt-5-mini&reason=x' }],
   ...costAsks(period),
@@ -144,6 +147,7 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   getErasure: [{ path: others.erasure }],
 });
 
+let waits: { readonly id: string; readonly token: string };
 let two: TwoTeams;
 let others: AmberIds;
 let operations: readonly ApiOperation[];
@@ -151,6 +155,7 @@ let operations: readonly ApiOperation[];
 beforeAll(async () => {
   two = await openTwoTeams();
   others = two.amber;
+  waits = await writeWait(two.fixture.database, 'amber');
   operations = two.operations.filter(({ scope }) => scope !== undefined);
 });
 afterAll(() => two.close());
@@ -160,7 +165,11 @@ const send = (
   { path: id = '', query = '', body, accept }: Ask,
   key: string,
 ) => {
-  const place = path.replace('{id}', id).replace('{month}', '2026-03').replace('{name}', 'amber-budget');
+  const place = path
+    .replace('{id}', id)
+    .replace('{month}', '2026-03')
+    .replace('{name}', 'amber-budget')
+    .replace('{token}', id);
   const request = requestTo(two.url)[method](`${place}${query === '' ? '' : `?${query}`}`);
   return request
     .set({ authorization: `Bearer ${key}`, ...(accept === undefined ? {} : { accept }) })
@@ -214,7 +223,7 @@ describe('a key of one team', () => {
         (select count(*)::int from millrace.messages where team = 'amber') as messages`,
     });
     expect(rows).toEqual([
-      { keys: 1, pauses: 1, limits: 0, budgets: 1, all_budgets: 2, periods: 2, prices: 0, messages: 2 },
+      { keys: 1, pauses: 1, limits: 0, budgets: 1, all_budgets: 2, periods: 2, prices: 0, messages: 3 },
     ]);
   });
 
@@ -224,7 +233,14 @@ describe('a key of one team', () => {
     const ask = { query: `${period}&group_by=team` };
     expect((await send(costs, ask, two.unboundKey)).text).toContain('7.77');
     expect((await send(costs, ask, two.tealKey)).text).toContain('0.250000000000000001');
-    for (const id of ['listKeys', 'listAudit', 'listMessages', 'listDeadLetters', 'getBudgets']) {
+    for (const id of [
+      'listKeys',
+      'listAudit',
+      'listMessages',
+      'listDeadLetters',
+      'getBudgets',
+      'listWaits',
+    ]) {
       const operation = operations.find((one) => one.id === id);
       if (operation === undefined) throw new Error(`there is an operation ${id}`);
       expect(leaks((await send(operation, {}, two.unboundKey)).text), id).toBe(true);

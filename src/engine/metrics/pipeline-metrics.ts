@@ -121,6 +121,7 @@ export const pipelineMetrics = <const Reasons extends readonly string[]>(parkRea
           'message_unsupported',
           'payload_missing',
           'stalled',
+          'wait_expired',
         ],
       },
       help: 'Messages that were given up on, by reason.',
