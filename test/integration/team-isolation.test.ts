@@ -127,6 +127,19 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   cancelBatch: [{ path: others.batch, body: { reason: 'x' } }],
   retryBatch: [{ path: others.batch, body: { reason: 'x' } }],
   changeBatch: [{ path: others.batch, body: { priority: 1, reason: 'x' } }],
+  submitRequest: [
+    {
+      body: {
+        data: { subject: 'x' },
+        origin: { team: 'amber', customer: 'amber-customer', feature: 'x' },
+      },
+    },
+    { body: { data: { subject: 'x' }, origin: { customer: 'c', feature: 'x' } } },
+  ],
+  listRequests: [{}, { query: 'team=amber' }, { query: 'customer=amber-customer&state=queued' }],
+  getRequest: [{ path: others.request }],
+  cancelRequest: [{ path: others.request, body: { reason: 'x' } }],
+  deleteRequest: [{ path: others.request }],
   getMessage: [{ path: others.open }, { path: others.dead }],
   getMessageTree: [{ path: others.open }, { path: others.dead }],
   getMessageData: [{ path: others.open }, { path: others.dead }],
@@ -168,7 +181,7 @@ const send = (
   const place = path
     .replace('{id}', id)
     .replace('{month}', '2026-03')
-    .replace('{name}', 'amber-budget')
+    .replace('{name}', path.includes('/pipelines/') ? 'support' : 'amber-budget')
     .replace('{token}', id);
   const request = requestTo(two.url)[method](`${place}${query === '' ? '' : `?${query}`}`);
   return request
@@ -205,6 +218,7 @@ describe('a key of one team', () => {
     for (const [path, expected] of [
       [`/v1/messages/${others.open}`, { state: 'pending' }],
       [`/v1/messages/${others.dead}`, { state: 'dead_lettered' }],
+      [`/v1/requests/${others.request}`, { state: 'queued' }],
     ] as const) {
       const { body } = await requestTo(two.url)
         .get(path)
@@ -237,6 +251,7 @@ describe('a key of one team', () => {
       'listKeys',
       'listAudit',
       'listMessages',
+      'listRequests',
       'listDeadLetters',
       'getBudgets',
       'listWaits',
