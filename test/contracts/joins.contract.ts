@@ -7,6 +7,9 @@ import type { Emission, Join } from '../../src/engine/ledger/message-changes.ts'
 import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { replayTrees } from '../../src/engine/ledger/replay-sql.ts';
 import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
+import { SeededRandom } from '../chaos/seeded-random.ts';
+import { pruneAll } from '../support/prune-all.ts';
+import { depth, testSeed } from '../support/test-depth.ts';
 import { leaseMs, LedgerHarness, someLedger } from '../support/ledger-fixture.ts';
 
 interface Joined {
@@ -258,6 +261,115 @@ export function joinsContract(name: string, open: () => Promise<SqlDatabase>): v
       }
       expect((await ledger.claim({ stage: 'third', leaseMs })).kind).toBe('none');
     });
+
+    it('keep what they read until they have ended, and leave the ledger with their messages', async () => {
+      const some = await joined(2);
+      for (const child of some.children) await finished(child, [], [], '1');
+      const old = async () => {
+        await database.execute(`update millrace.messages set created_at = created_at - interval '2 days', finished_at = finished_at - interval '2 days';
+          delete from millrace.outbox`);
+        await pruneAll(database, { finishedMs: 86_400_000, exportedMs: 86_400_000 }, 10);
+        const { rows } = await database.query<{ messages: number; joins: number; branches: number }>({
+          name: 'test.left_of_joins',
+          text: `select (select count(*)::int from millrace.messages) as messages, (select count(*)::int from millrace.joins) as joins,
+            (select count(*)::int from millrace.join_branches) as branches`,
+        });
+        return rows[0];
+      };
+      // The parent may go; what the join reads, and the join, may not.
+      expect(await old()).toEqual({ messages: 3, joins: 1, branches: 2 });
+      await finished(some.join);
+      expect(await old()).toEqual({ messages: 0, joins: 0, branches: 0 });
+    });
+
+    it(
+      'all go on once, none early, whatever their sizes, while leases run out',
+      { timeout: 3_600_000 },
+      async () => {
+        const draws = new SeededRandom(`joins/${testSeed}`);
+        const random = (): number => draws.next();
+        const sizes = Array.from(
+          { length: depth({ usual: 6, full: 10_000 }) },
+          () => 2 + Math.floor(random() * depth({ usual: 20, full: 199 })),
+        );
+        const workers = [ledger, someLedger(database, 'worker-2'), someLedger(database, 'worker-3')];
+        const slice = 50;
+        for (let at = 0; at < sizes.length; at += slice) {
+          const open = new Map<string, Joined & { left: number }>();
+          for (const size of sizes.slice(at, at + slice)) {
+            const one = await joined(size);
+            open.set(one.join, { ...one, left: size });
+          }
+          const joinOf = new Map(
+            [...open.values()].flatMap(({ join, children }) => children.map((id) => [id, join] as const)),
+          );
+          while (joinOf.size > 0) {
+            const claims = await Promise.all(
+              Array.from({ length: 60 }, (_, n) =>
+                (workers[n % 3] ?? ledger).claim({ stage: 'second', leaseMs }),
+              ),
+            );
+            if (random() < 0.2) {
+              await harness.expireLeases();
+              await database.execute(
+                `update millrace.messages set available_at = clock_timestamp() where state = 'pending'`,
+              );
+            }
+            const early = await ledger.claim({ stage: 'third', leaseMs });
+            if (early.kind === 'leased') {
+              const {
+                envelope: { id },
+                fencingToken,
+              } = early.message;
+              expect(open.get(id)?.left).toBe(0);
+              expect(
+                await ledger.finish({ id, fencingToken, result: undefined, emissions: [], durationMs: 1 }),
+              ).toBe(true);
+              open.delete(id);
+            }
+            const ended = await Promise.all(
+              claims.flatMap((claim, n) => {
+                if (claim.kind !== 'leased') return [];
+                const {
+                  envelope: { id },
+                  fencingToken,
+                } = claim.message;
+                const by = workers[(n + 1) % 3] ?? ledger;
+                const isDead = random() < 0.2;
+                const end = isDead
+                  ? by.end({
+                      id,
+                      fencingToken,
+                      state: 'dead_lettered',
+                      code: 'X',
+                      detail: '{}',
+                      outcomeLine: '{}',
+                    })
+                  : by.finish({ id, fencingToken, result: undefined, emissions: [], durationMs: 1 });
+                return [end.then((isOurs) => (isOurs ? id : undefined))];
+              }),
+            );
+            for (const id of ended) {
+              const one = open.get(joinOf.get(id ?? '') ?? '');
+              if (id === undefined || one === undefined) continue;
+              one.left -= 1;
+              joinOf.delete(id);
+            }
+          }
+          for (;;) {
+            const due = await ledger.claim({ stage: 'third', leaseMs });
+            if (due.kind !== 'leased') break;
+            const {
+              envelope: { id },
+              fencingToken,
+            } = due.message;
+            expect(open.delete(id)).toBe(true);
+            await ledger.finish({ id, fencingToken, result: undefined, emissions: [], durationMs: 1 });
+          }
+          expect([...open.keys()]).toEqual([]);
+        }
+      },
+    );
 
     it('are found by the walk when something was missed, and no others', async () => {
       const [missed, open, abandoned] = [await joined(2), await joined(2), await joined(1)];

@@ -158,6 +158,25 @@ const pruneQuotaWindows = named(
    select count(*)::int as count from gone`,
 );
 
+/**
+ * $1 age, $2 and $3 the token after which to begin, $4 how many are looked at: tokens of that age whose wait has ended, or never came to be since its
+ * handler was given up. Answers the last one that was looked at.
+ */
+const pruneTokens = named(
+  'ledger.prune_event_tokens',
+  `with looked as materialized (
+     select t.token_hash, t.created_at, t.wait_id from millrace.event_wait_tokens t
+     where t.created_at < statement_timestamp() - $1::float8 * interval '1 millisecond' and (t.created_at, t.token_hash) > ($2::timestamptz, $3)
+     order by t.created_at, t.token_hash limit $4),
+   gone as (
+     delete from millrace.event_wait_tokens t using looked l
+     where t.token_hash = l.token_hash
+       and not exists (select from millrace.event_waits w where w.id = l.wait_id and w.ended_at is null)
+       and not exists (select from millrace.messages m where m.id = l.wait_id and m.sweep_at is not null))
+   select l.created_at::text as at, l.token_hash as hash, (select count(*) from looked)::int as looked
+   from looked l order by l.created_at desc, l.token_hash desc limit 1`,
+);
+
 interface Place {
   readonly at: string;
   readonly id: Uuid;
@@ -176,6 +195,7 @@ export class Retention {
   #team: string | undefined;
   #message = beginning;
   #call = beginning;
+  #token = { at: '-infinity', hash: '' };
 
   constructor(database: SqlDatabase, ages: RetentionAges) {
     this.#database = database;
@@ -186,6 +206,7 @@ export class Retention {
   async prune(slice: number): Promise<Pruned & { readonly hasMore: boolean }> {
     const messages = await this.#pruneMessages(slice);
     const calls = await this.#pruneCallsOutside(slice);
+    const hasMoreTokens = await this.#pruneTokens(slice);
     const batches = await this.#run(pruneBatches, [this.#ages.exportedMs, slice]);
     const windows = await this.#run(pruneQuotaWindows, [this.#ages.finishedMs, slice]);
     return {
@@ -193,7 +214,7 @@ export class Retention {
       messages: messages.messages,
       batches,
       windows,
-      hasMore: messages.hasMore || calls.hasMore || batches === slice || windows === slice,
+      hasMore: messages.hasMore || calls.hasMore || hasMoreTokens || batches === slice || windows === slice,
     };
   }
 
@@ -234,6 +255,20 @@ export class Retention {
     const hasMore = rows.length === slice && last !== undefined;
     this.#call = hasMore ? { at: last.reserved_at, id: last.id } : beginning;
     return { calls, hasMore };
+  }
+
+  async #pruneTokens(slice: number): Promise<boolean> {
+    const { at, hash } = this.#token;
+    const { rows } = await this.#database.query<{ at: string; hash: string; looked: number }>(pruneTokens, [
+      this.#ages.finishedMs,
+      at,
+      hash,
+      slice,
+    ]);
+    const [last] = rows;
+    const hasMore = last !== undefined && last.looked === slice;
+    this.#token = hasMore ? { at: last.at, hash: last.hash } : { at: '-infinity', hash: '' };
+    return hasMore;
   }
 
   async #teamAfter(team: string): Promise<string | undefined> {
