@@ -237,7 +237,7 @@ describe('a key of one team', () => {
         (select count(*)::int from millrace.messages where team = 'amber') as messages`,
     });
     expect(rows).toEqual([
-      { keys: 1, pauses: 1, limits: 0, budgets: 1, all_budgets: 2, periods: 2, prices: 0, messages: 3 },
+      { keys: 1, pauses: 1, limits: 0, budgets: 1, all_budgets: 2, periods: 2, prices: 0, messages: 4 },
     ]);
   });
 

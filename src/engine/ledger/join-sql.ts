@@ -54,13 +54,13 @@ export const listBranches = named(
   `select b.id, b.place, b.type, b.state, b.error_code, s.said
    from millrace.join_branches b
    cross join lateral (
-     select json_agg(json_build_object('is_output', r.stage = '', 'body', r.body, 'body_ref', r.body_ref)) as said
+     select json_agg(json_build_object('body', r.body, 'body_ref', r.body_ref)) as said
      from (
-       select m.stage, case when m.stage = '' then m.body else m.result end as body, case when m.stage = '' then m.body_ref end as body_ref
+       select m.stage = '' as is_output, case when m.stage = '' then m.body else m.result end as body, case when m.stage = '' then m.body_ref end as body_ref
        from millrace.messages m
        where b.state = 'succeeded' and m.branch_id = b.id and m.state = 'completed' and (m.stage = '' or m.result is not null and not exists (
          select from millrace.messages c where c.root_id = m.root_id and c.parent_id = m.id and c.branch_id = b.id))
-       order by m.stage = '' desc, m.hops, m.id limit ${maxResultsOfBranch}) r) s
+       order by is_output desc, m.hops, m.id limit ${maxResultsOfBranch}) r) s
    where b.join_id = $1::uuid and b.place > $2::int order by b.place limit $3`,
 );
 

@@ -165,16 +165,16 @@ const pruneQuotaWindows = named(
 const pruneTokens = named(
   'ledger.prune_event_tokens',
   `with looked as materialized (
-     select t.token_hash, t.created_at, t.wait_id from millrace.event_wait_tokens t
+     select t.token_hash as fingerprint, t.created_at, t.wait_id from millrace.event_wait_tokens t
      where t.created_at < statement_timestamp() - $1::float8 * interval '1 millisecond' and (t.created_at, t.token_hash) > ($2::timestamptz, $3)
-     order by t.created_at, t.token_hash limit $4),
+     order by t.created_at, fingerprint limit $4),
    gone as (
      delete from millrace.event_wait_tokens t using looked l
-     where t.token_hash = l.token_hash
+     where t.token_hash = l.fingerprint
        and not exists (select from millrace.event_waits w where w.id = l.wait_id and w.ended_at is null)
        and not exists (select from millrace.messages m where m.id = l.wait_id and m.sweep_at is not null))
-   select l.created_at::text as at, l.token_hash as hash, (select count(*) from looked)::int as looked
-   from looked l order by l.created_at desc, l.token_hash desc limit 1`,
+   select l.created_at::text as at, l.fingerprint as hash, (select count(*) from looked)::int as looked
+   from looked l order by l.created_at desc, l.fingerprint desc limit 1`,
 );
 
 interface Place {
