@@ -6,6 +6,7 @@ import { deadLettersBoard } from '../src/capabilities/dead-letters/dead-letters.
 import { meteringBoard } from './boards/metering-board.ts';
 import { modelsBoard } from './boards/models-board.ts';
 import { overviewBoard } from './boards/overview-board.ts';
+import { schedulesBoard } from '../src/capabilities/schedules/schedules.board.ts';
 import { stageBoard } from './boards/stage-board.ts';
 
 /** Every board, in the order in which a reader meets them. */
@@ -16,6 +17,7 @@ export const allBoards: readonly Board[] = [
   costBoard,
   modelsBoard,
   batchesBoard,
+  schedulesBoard,
   budgetsBoard,
   meteringBoard,
 ];

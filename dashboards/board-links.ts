@@ -8,6 +8,7 @@ export const boardUids = {
   cost: 'millrace-cost',
   models: 'millrace-models',
   batches: 'millrace-batches',
+  schedules: 'millrace-schedules',
   budgets: 'millrace-budgets',
   metering: 'millrace-metering',
 } as const;

@@ -6,6 +6,7 @@ import { meteringRules } from './metering-rules.ts';
 import { modelRules } from './model-rules.ts';
 import { processRules } from './process-rules.ts';
 import { RuleTerms } from './rule-terms.ts';
+import { scheduleRules } from './schedule-rules.ts';
 import { stageRules } from './stage-rules.ts';
 import { successRules } from './success-rules.ts';
 
@@ -18,6 +19,7 @@ export function ruleGroups(timeScale = 1): readonly RuleGroup[] {
     successRules(terms),
     modelRules(terms),
     batchRules(terms),
+    scheduleRules(terms),
     costRules(terms),
     meteringRules(terms),
     processRules(terms),

@@ -13,6 +13,7 @@ import { pipelines } from '../capabilities/pipelines/pipelines.capability.ts';
 import { waits } from '../capabilities/waits/waits.capability.ts';
 import { prices } from '../capabilities/prices/prices.capability.ts';
 import { requests } from '../capabilities/requests/requests.capability.ts';
+import { schedules } from '../capabilities/schedules/schedules.capability.ts';
 
 /**
  * What the host can do beside its engine. Hooks and gates are asked in this order, parts are closed in reverse. Metrics, names
@@ -31,6 +32,7 @@ export const capabilities = [
   waits,
   batches,
   requests,
+  schedules,
   corrections,
   prices,
   erasure,

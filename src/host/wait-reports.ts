@@ -13,6 +13,7 @@ const reasons = [
   'order',
   'join',
   'event',
+  'start',
   'replay',
   'worker',
   'other',
@@ -108,6 +109,11 @@ function explain(wait: Waiting, { readings, errors, hasNoHost }: WaitFacts): Wai
       return {
         why: 'An outside event, or a person, is to give them their data.',
         change: 'A completion by token (POST /v1/waits/{token}), or the time limit of the wait.',
+      };
+    case 'start':
+      return {
+        why: 'They were sent to start later.',
+        change: 'Time alone; "millrace messages retry" with their ids starts them now.',
       };
     case 'replay':
       return { why: 'They were replayed at a rate, and their turn comes.', change: 'Time alone.' };

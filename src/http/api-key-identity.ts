@@ -13,6 +13,8 @@ export const apiScopes = [
   'requests:write',
   'operations:read',
   'operations:write',
+  'schedules:read',
+  'schedules:write',
   'erasures:write',
   'keys:write',
   'audit:read',
@@ -67,7 +69,10 @@ export interface CallerView {
 /** Whether the scopes of a caller allow what needs the given one. Whoever may operate may look. */
 export function hasScope({ scopes }: Pick<ApiKeyIdentity, 'scopes'>, scope: ApiScope): boolean {
   if (scopes.includes(scope) || scopes.includes('admin')) return true;
-  return scope === 'operations:read' && scopes.includes('operations:write');
+  return (
+    (scope === 'operations:read' && scopes.includes('operations:write')) ||
+    (scope === 'schedules:read' && scopes.includes('schedules:write'))
+  );
 }
 
 /** Refuses what a caller who is bound to one team wants of another. Throws MILLRACE_FORBIDDEN. */

@@ -76,6 +76,14 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   estimateBatch: 'messages:write',
   startBatch: 'messages:write',
   discardBatch: 'messages:write',
+  listSchedules: 'schedules:read',
+  createSchedule: 'schedules:write',
+  getSchedule: 'schedules:read',
+  replaceSchedule: 'schedules:write',
+  deleteSchedule: 'schedules:write',
+  pauseSchedule: 'schedules:write',
+  resumeSchedule: 'schedules:write',
+  runSchedule: 'schedules:write',
   listBatches: 'operations:read',
   getBatch: 'operations:read',
   listBatchChunks: 'operations:read',
@@ -104,7 +112,10 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   getErasure: 'erasures:write',
 };
 /** Whoever may operate may look. */
-const also: Readonly<Record<string, readonly ApiScope[]>> = { 'operations:read': ['operations:write'] };
+const also: Readonly<Record<string, readonly ApiScope[]>> = {
+  'operations:read': ['operations:write'],
+  'schedules:read': ['schedules:write'],
+};
 
 let fixture: ApiFixture;
 let app: NestFastifyApplication;

@@ -1,5 +1,6 @@
 import { type JsonRow, jsonRow } from '../../drivers/sql-database/json-rows.ts';
 import type { Uuid } from '../../kernel/ids.ts';
+import type { Start } from '../../messages/start-time.ts';
 import type {
   Admission,
   EmittedWait,
@@ -41,7 +42,14 @@ export interface AdmissionRow {
 }
 
 /** A message to be admitted. Throws MILLRACE_DATA_REFUSED, as all of these. */
-export function admissionRow({ envelope, orderKey, body, bodyBytes, leaseMs }: Admission): AdmissionRow {
+export function admissionRow({
+  envelope,
+  orderKey,
+  body,
+  bodyBytes,
+  start,
+  leaseMs,
+}: Admission): AdmissionRow {
   const row = jsonRow('admit', () => ({
     id: envelope.id,
     source: envelope.source,
@@ -59,6 +67,7 @@ export function admissionRow({ envelope, orderKey, body, bodyBytes, leaseMs }: A
     body_bytes: bodyBytes,
     order_key: orderKey,
     lease_ms: leaseMs,
+    ...startColumns(start),
   }));
   return { id: envelope.id, row };
 }
@@ -144,6 +153,7 @@ function emissionRow(parent: Finish, emission: Emission): JsonRow {
     join_id: emission.joinId,
     parked_for: emission.waits?.parkedFor,
     ...waitColumns(emission.waits),
+    ...startColumns(emission.start),
   }));
 }
 
@@ -158,6 +168,11 @@ function waitColumns(waits: EmittedWait | undefined): Readonly<Record<string, un
     default_ref: body_ref,
     default_bytes: otherwise.bodyBytes,
   };
+}
+
+function startColumns(start: Start | undefined): { start_at?: string; start_in_ms?: number } {
+  if (start === undefined) return {};
+  return start.kind === 'at' ? { start_at: start.at.toISOString() } : { start_in_ms: start.delayMs };
 }
 
 function bodyColumns(body: StoredBody): { body: string | null; body_ref: string | null } {

@@ -1,4 +1,5 @@
 import { invariant } from '../../kernel/invariant.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import { releasedAtOnce } from '../ledger/join-rows.ts';
 import { waitsForEvent } from '../ledger/event-wait-sql.ts';
@@ -7,6 +8,7 @@ import type { EmittedBranch, EmittedWait, Join } from '../ledger/message-changes
 import type { Emission } from '../ledger/message-ledger.ts';
 import { type MessageVersion, storedForm } from '../../messages/message-type.ts';
 import type { MessageEnvelope } from '../../messages/message.ts';
+import { type Start, type StartOptions, startOf } from '../../messages/start-time.ts';
 import { childTraceParent } from '../../telemetry/trace-context.ts';
 import type { MessageBodies } from './message-bodies.ts';
 import { placementOf } from './placement.ts';
@@ -50,6 +52,7 @@ interface Collected {
   readonly data: unknown;
   readonly join?: EmittedJoin;
   readonly event?: EmittedEventWait;
+  readonly start: Start | undefined;
 }
 
 /** How an emission stands to joins. */
@@ -74,6 +77,7 @@ export class Emissions {
   /** The emissions that a join waits for, by their places. */
   readonly #joined = new Map<number, EmittedJoin>();
   readonly #joins: Join[] = [];
+  readonly #clock: Clock;
   readonly #maxDepth: number | undefined;
   #stored = false;
 
@@ -84,10 +88,12 @@ export class Emissions {
       registry,
       bodies,
       maxDepth,
+      clock,
     }: {
       readonly registry: StageRegistry;
       readonly bodies: MessageBodies;
       readonly maxDepth?: number;
+      readonly clock: Clock;
     },
     traces?: EmissionTraces,
   ) {
@@ -97,10 +103,16 @@ export class Emissions {
     this.#bodies = bodies;
     this.#traces = traces;
     this.#maxDepth = maxDepth;
+    this.#clock = clock;
   }
 
   /** Takes an emission. Throws MILLRACE_MESSAGE_INVALID; fails when the stage never said that it emits this version. */
-  add(version: MessageVersion, data: unknown, join?: EmittedJoin): Emitted {
+  add(
+    version: MessageVersion,
+    data: unknown,
+    options: StartOptions = {},
+    join: EmittedJoin | undefined = undefined,
+  ): Emitted {
     invariant(!this.#stored, `stage "${this.#definition.name}" emits before its handler returns`);
     invariant(
       mayEmit(this.#definition, version),
@@ -110,7 +122,8 @@ export class Emissions {
     version.validate(stored);
     const emitted: Emitted = { type: version.typeName };
     this.#places.set(emitted, this.#collected.length);
-    this.#collected.push({ version, data: stored, ...(join === undefined ? {} : { join }) });
+    const start = startOf(options, this.#clock.now());
+    this.#collected.push({ version, data: stored, start, ...(join === undefined ? {} : { join }) });
     return emitted;
   }
 
@@ -137,7 +150,7 @@ export class Emissions {
       invariant(!this.#joined.has(place), `${refused} each message once`);
       this.#joined.set(place, join);
     }
-    return this.add(version, data, join);
+    return this.add(version, data, {}, join);
   }
 
   /** Takes a message that waits for an outside event to give it its data. Answers the id that it will have. */
@@ -162,7 +175,7 @@ export class Emissions {
     const place = this.#collected.length;
     const emitted: Emitted = { type: version.typeName };
     this.#places.set(emitted, place);
-    this.#collected.push({ version, data, event });
+    this.#collected.push({ version, data, event, start: undefined });
     return { emitted, id: this.#idFor(place, this.#firstStageOf(place)) };
   }
 
@@ -214,7 +227,7 @@ export class Emissions {
   }
 
   async #rowsOf(
-    { version, data, event }: Collected,
+    { version, data, event, start }: Collected,
     index: number,
     traceParent: string | undefined,
     joining: Joining,
@@ -247,6 +260,7 @@ export class Emissions {
     if (event !== undefined) return [this.#waitingRow(common, event, consumers[0]?.definition, idFor)];
     return consumers.map(({ definition }) => ({
       ...common,
+      start,
       id: idFor(definition.name),
       stage: definition.name,
       pipeline: definition.pipeline,

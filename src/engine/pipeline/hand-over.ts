@@ -1,5 +1,6 @@
 import type { Uuid } from '../../kernel/ids.ts';
 import type { Admission, Emission, LeasedAsWritten, WrittenTimes } from '../ledger/message-changes.ts';
+import type { Start } from '../../messages/start-time.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 
 /*
@@ -34,6 +35,7 @@ interface Placed {
   readonly orderKey?: string | undefined;
   /** It may not begin yet. */
   readonly waits?: object | undefined;
+  readonly start?: Start | undefined;
 }
 
 /** Messages that are written together, with the slots that they would take. */
@@ -49,9 +51,10 @@ export class HandOver<Written extends Placed> {
   ) {
     this.#messages = messages;
     this.#askedAtMs = askedAtMs;
-    this.#slots = messages.map(({ stage, orderKey, waits }) =>
-      stage === '' || orderKey !== undefined || waits !== undefined ? undefined : slotFor(stage),
-    );
+    this.#slots = messages.map(({ stage, orderKey, start, waits }) => {
+      const isLater = start !== undefined || waits !== undefined;
+      return stage === '' || orderKey !== undefined || isLater ? undefined : slotFor(stage);
+    });
   }
 
   /** How long to lease each, in their order; undefined for those that this process would not begin. */

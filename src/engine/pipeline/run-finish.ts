@@ -4,6 +4,7 @@ import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
 import type { Emissions } from './emissions.ts';
 import { HandOver, leasedEmission } from './hand-over.ts';
+import { isNear } from './near-start.ts';
 import type { Publisher } from './publisher.ts';
 import { leaseExpired, type Run } from './run.ts';
 import type { RunNotices } from './run-notices.ts';
@@ -52,7 +53,11 @@ export class RunFinish {
       outcome.leased,
       (emission, times) => leasedEmission(message, emission, times),
       (emission, isBegun) =>
-        emission.stage !== '' && publisher.enqueued(emission, isBegun || emission.waits !== undefined),
+        emission.stage !== '' &&
+        publisher.enqueued(
+          emission,
+          isBegun || emission.waits !== undefined || !isNear(emission.start, endedAt),
+        ),
     );
     run.span?.completed();
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };
