@@ -48,7 +48,7 @@ export {
   type PipelineDefinition,
   type PipelineOptions,
 } from './engine/pipeline/pipeline-definition.ts';
-export type { Emitted } from './engine/pipeline/emissions.ts';
+export type { Emitted } from './engine/pipeline/emitted.ts';
 export type { Joined, JoinedBranch } from './engine/pipeline/joined.ts';
 export type {
   InvalidOutputRetryOptions,

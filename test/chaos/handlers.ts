@@ -1,7 +1,7 @@
 import { embedMany, generateText, isStepCount, Output, streamText, tool } from 'ai';
 import { z } from 'zod';
 import type { MessageOf } from '../../src/engine/pipeline/stage-definition.ts';
-import type { Emitted } from '../../src/engine/pipeline/emissions.ts';
+import type { Emitted } from '../../src/engine/pipeline/emitted.ts';
 import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { oddErrorOf } from './odd-errors.ts';

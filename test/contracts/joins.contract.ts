@@ -74,7 +74,7 @@ export function joinsContract(name: string, open: () => Promise<SqlDatabase>): v
       id: string,
       emissions: readonly Emission[] = [],
       made: readonly Join[] = [],
-      result: string | undefined = undefined,
+      result?: string,
       by: MessageLedger = ledger,
     ): Promise<void> {
       const { fencingToken } = await harness.leased(id, by);
@@ -292,7 +292,8 @@ export function joinsContract(name: string, open: () => Promise<SqlDatabase>): v
           { length: depth({ usual: 6, full: 10_000 }) },
           () => 2 + Math.floor(random() * depth({ usual: 20, full: 199 })),
         );
-        const workers = [ledger, someLedger(database, 'worker-2'), someLedger(database, 'worker-3')];
+        const own = ledger;
+        const workers = [own, someLedger(database, 'worker-2'), someLedger(database, 'worker-3')];
         const slice = 50;
         for (let at = 0; at < sizes.length; at += slice) {
           const open = new Map<string, Joined & { left: number }>();
@@ -306,7 +307,7 @@ export function joinsContract(name: string, open: () => Promise<SqlDatabase>): v
           while (joinOf.size > 0) {
             const claims = await Promise.all(
               Array.from({ length: 60 }, (_, n) =>
-                (workers[n % 3] ?? ledger).claim({ stage: 'second', leaseMs }),
+                (workers[n % 3] ?? own).claim({ stage: 'second', leaseMs }),
               ),
             );
             if (random() < 0.2) {
@@ -334,7 +335,7 @@ export function joinsContract(name: string, open: () => Promise<SqlDatabase>): v
                   envelope: { id },
                   fencingToken,
                 } = claim.message;
-                const by = workers[(n + 1) % 3] ?? ledger;
+                const by = workers[(n + 1) % 3] ?? own;
                 const isDead = random() < 0.2;
                 const end = isDead
                   ? by.end({

@@ -250,7 +250,7 @@ describe('a stage that waits for what its parent emitted', () => {
     const { waits, next } = await service().list({}, { limit: 2 });
     expect(waits[0]).toMatchObject({ stage: 'approve', type: 'joins.approved', onExpiry: 'dead_letter' });
     const rest = await service().list({ team: 'blue' }, { limit: 2, after: next });
-    expect([...waits, ...rest.waits].map(({ note }) => note).toSorted()).toEqual([
+    expect([...waits, ...rest.waits].map(({ note = '' }) => note).toSorted()).toEqual([
       'person 0',
       'person 1',
       'person 2',

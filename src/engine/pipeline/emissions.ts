@@ -10,6 +10,7 @@ import { type MessageVersion, storedForm } from '../../messages/message-type.ts'
 import type { MessageEnvelope } from '../../messages/message.ts';
 import { type Start, type StartOptions, startOf } from '../../messages/start-time.ts';
 import { childTraceParent } from '../../telemetry/trace-context.ts';
+import type { Emitted } from './emitted.ts';
 import type { MessageBodies } from './message-bodies.ts';
 import { placementOf } from './placement.ts';
 import type { StageDefinition } from './stage-definition.ts';
@@ -19,11 +20,6 @@ import { type StageRegistry, mayEmit } from './stage-registry.ts';
 export interface EmissionTraces {
   /** A traceparent for each, by the names of their types. */
   traceParentsOf(types: readonly string[]): readonly string[];
-}
-
-/** A message that a handler has emitted, for `ctx.join`. */
-export interface Emitted {
-  readonly type: string;
 }
 
 /** What a joined message waits for. */
@@ -36,7 +32,7 @@ export interface EmittedJoin {
 }
 
 /** The most messages that one join waits for. */
-export const maxJoined = 10_000;
+const maxJoined = 10_000;
 
 /** What a message that waits for an outside event is to do when its time is over. */
 export interface EmittedEventWait {
@@ -107,12 +103,7 @@ export class Emissions {
   }
 
   /** Takes an emission. Throws MILLRACE_MESSAGE_INVALID; fails when the stage never said that it emits this version. */
-  add(
-    version: MessageVersion,
-    data: unknown,
-    options: StartOptions = {},
-    join: EmittedJoin | undefined = undefined,
-  ): Emitted {
+  add(version: MessageVersion, data: unknown, options: StartOptions = {}, join?: EmittedJoin): Emitted {
     invariant(!this.#stored, `stage "${this.#definition.name}" emits before its handler returns`);
     invariant(
       mayEmit(this.#definition, version),

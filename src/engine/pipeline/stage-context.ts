@@ -5,7 +5,7 @@ import type { Duration } from '../../kernel/duration.ts';
 import type { StartOptions } from '../../messages/start-time.ts';
 import type { MicroBatchOptions } from '../calls/micro-batch-settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { Emitted } from './emissions.ts';
+import type { Emitted } from './emitted.ts';
 import type { Joined } from './joined.ts';
 
 /** How a stage names the place where it calls a model. */
