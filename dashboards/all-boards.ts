@@ -3,6 +3,7 @@ import { batchesBoard } from './boards/batches-board.ts';
 import { budgetsBoard } from './boards/budgets-board.ts';
 import { costBoard } from '../src/capabilities/costs/costs.board.ts';
 import { deadLettersBoard } from '../src/capabilities/dead-letters/dead-letters.board.ts';
+import { requestsBoard } from '../src/capabilities/requests/requests.board.ts';
 import { meteringBoard } from './boards/metering-board.ts';
 import { modelsBoard } from './boards/models-board.ts';
 import { overviewBoard } from './boards/overview-board.ts';
@@ -16,6 +17,7 @@ export const allBoards: readonly Board[] = [
   deadLettersBoard,
   costBoard,
   modelsBoard,
+  requestsBoard,
   batchesBoard,
   schedulesBoard,
   budgetsBoard,

@@ -1,4 +1,5 @@
 import { deadLetterRules } from '../../src/capabilities/dead-letters/dead-letters.alerts.ts';
+import { requestRules } from '../../src/capabilities/requests/requests.alerts.ts';
 import type { RuleGroup } from './alert-rule.ts';
 import { batchRules } from './batch-rules.ts';
 import { costRules } from './cost-rules.ts';
@@ -18,6 +19,7 @@ export function ruleGroups(timeScale = 1): readonly RuleGroup[] {
     stageRules(terms),
     successRules(terms),
     modelRules(terms),
+    requestRules(terms),
     batchRules(terms),
     scheduleRules(terms),
     costRules(terms),

@@ -69,10 +69,7 @@ export interface CallerView {
 /** Whether the scopes of a caller allow what needs the given one. Whoever may operate may look. */
 export function hasScope({ scopes }: Pick<ApiKeyIdentity, 'scopes'>, scope: ApiScope): boolean {
   if (scopes.includes(scope) || scopes.includes('admin')) return true;
-  return (
-    (scope === 'operations:read' && scopes.includes('operations:write')) ||
-    (scope === 'schedules:read' && scopes.includes('schedules:write'))
-  );
+  return scope === 'operations:read' && scopes.includes('operations:write');
 }
 
 /** Refuses what a caller who is bound to one team wants of another. Throws MILLRACE_FORBIDDEN. */

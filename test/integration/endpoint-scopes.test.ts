@@ -112,10 +112,7 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   getErasure: 'erasures:write',
 };
 /** Whoever may operate may look. */
-const also: Readonly<Record<string, readonly ApiScope[]>> = {
-  'operations:read': ['operations:write'],
-  'schedules:read': ['schedules:write'],
-};
+const also: Readonly<Record<string, readonly ApiScope[]>> = { 'operations:read': ['operations:write'] };
 
 let fixture: ApiFixture;
 let app: NestFastifyApplication;

@@ -252,10 +252,14 @@ export class ScheduleStore {
     { id, team, name, source, definition }: Schedule,
     { actor, reason }: ScheduleOrderBy,
   ): Promise<void> {
-    const { message, ...rules } = definition;
-    const { data: _data, ...sent } = message;
+    const { message, description: _text, ...rules } = definition;
+    const { type, schemaVersion, origin } = message;
+    const { customer, feature } = origin;
+    // What is free text, or data, stays out: the audit is kept for ever.
     const detail =
-      action === 'create' || action === 'replace' ? { source, ...rules, message: sent } : { source };
+      action === 'create' || action === 'replace'
+        ? { source, ...rules, type, schemaVersion, team, customer, feature }
+        : { source };
     await transaction.query(sql.recordScheduleAction, [
       newId(this.#options.clock.now()),
       actor,
