@@ -7,6 +7,7 @@ import { requestsBoard } from '../src/capabilities/requests/requests.board.ts';
 import { meteringBoard } from './boards/metering-board.ts';
 import { modelsBoard } from './boards/models-board.ts';
 import { overviewBoard } from './boards/overview-board.ts';
+import { schedulesBoard } from '../src/capabilities/schedules/schedules.board.ts';
 import { stageBoard } from './boards/stage-board.ts';
 
 /** Every board, in the order in which a reader meets them. */
@@ -18,6 +19,7 @@ export const allBoards: readonly Board[] = [
   modelsBoard,
   requestsBoard,
   batchesBoard,
+  schedulesBoard,
   budgetsBoard,
   meteringBoard,
 ];

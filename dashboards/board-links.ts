@@ -9,6 +9,7 @@ export const boardUids = {
   models: 'millrace-models',
   requests: 'millrace-requests',
   batches: 'millrace-batches',
+  schedules: 'millrace-schedules',
   budgets: 'millrace-budgets',
   metering: 'millrace-metering',
 } as const;

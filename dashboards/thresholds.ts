@@ -94,6 +94,12 @@ export const thresholds = {
     /** Providers promise a day. */
     providerBatchAgeSeconds: 86_400,
   },
+  schedules: {
+    failingForMinutes: 1,
+    /** A run is started within a second or so. */
+    overdueSeconds: 60,
+    overdueForMinutes: 2,
+  },
   metering: {
     /** Age of the oldest settled call that has not reached ClickHouse. */
     lagSeconds: 120,

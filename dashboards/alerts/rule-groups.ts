@@ -7,6 +7,7 @@ import { meteringRules } from './metering-rules.ts';
 import { modelRules } from './model-rules.ts';
 import { processRules } from './process-rules.ts';
 import { RuleTerms } from './rule-terms.ts';
+import { scheduleRules } from './schedule-rules.ts';
 import { stageRules } from './stage-rules.ts';
 import { successRules } from './success-rules.ts';
 
@@ -20,6 +21,7 @@ export function ruleGroups(timeScale = 1): readonly RuleGroup[] {
     modelRules(terms),
     requestRules(terms),
     batchRules(terms),
+    scheduleRules(terms),
     costRules(terms),
     meteringRules(terms),
     processRules(terms),

@@ -112,6 +112,22 @@ onUsualLedger((_, openLedger) => {
     await rm(directory, { recursive: true, force: true });
   });
 
+  /** A schedule that sends for the customer, with a run that was refused. */
+  async function writeSchedule(customer: string, secret: string): Promise<void> {
+    const definition = { cron: '0 6 * * *', message: { data: secret, origin: { team: 'blue', customer } } };
+    await database.query(
+      {
+        name: 'test.schedule',
+        text: `with made as (
+            insert into millrace.schedules (id, team, name, source, definition, overlap, customer, from_at, actor, created_at, changed_at)
+            values (gen_random_uuid(), 'blue', $1, 'operator', $2, 'allow', $3, now(), 'ann', now(), now()) returning id)
+          insert into millrace.schedule_runs (schedule_id, at, kind, state, planned_at, ended_at, detail)
+          select id, now(), 'scheduled', 'failed', now(), now(), $1 from made`,
+      },
+      [secret, JSON.stringify(definition), customer],
+    );
+  }
+
   it('leaves neither the name nor any text of a customer anywhere, and every sum as it was', async () => {
     const customer = `Zoë O'Neil "\\ 1"`;
     await fill('blue', customer, 'sekrit-a');
@@ -128,6 +144,8 @@ onUsualLedger((_, openLedger) => {
     });
     const keys = new ApiKeys({ database, clock: systemClock });
     const own = await keys.create({ name: 'own', scopes: ['requests:write'], team: 'blue', customer });
+    await writeSchedule(customer, 'sekrit-a');
+    await writeSchedule('neighbour', 'kept-schedule');
     const preview = await service().preview({ customer });
     expect(preview).toMatchObject({ isDryRun: true, messages: 8, deadLetters: 4, calls: 16, open: 0 });
     const before = await everything();
@@ -144,6 +162,7 @@ onUsualLedger((_, openLedger) => {
     expect(after.match(/.{0,80}(?:Zoë|O'Neil)/g)).toBeNull();
     expect(await keys.verify(own.key)).toBeUndefined();
     expect(after).toContain('kept-b');
+    expect(after).toContain('kept-schedule');
     expect(after).toContain(report.pseudonym);
     const { ledger, usage } = await sums();
     expect(ledger).toEqual(usage);

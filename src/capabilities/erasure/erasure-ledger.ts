@@ -263,8 +263,10 @@ export class ErasureLedger {
 
   /** Everything in the ledger that has ended. Answers how many messages it found; a repeat finds only the rest. */
   async erase(selection: ErasureSelection, { pseudonym }: Erasure): Promise<number> {
-    await this.#rewriteOutbox(selection, pseudonym);
     const parameters = parametersOf(selection, pseudonym);
+    // First, so that nothing new is sent.
+    await this.#database.query(sql.eraseSchedules, parameters.slice(0, 3));
+    await this.#rewriteOutbox(selection, pseudonym);
     let erased = 0;
     let last: Uuid = firstId;
     for (;;) {

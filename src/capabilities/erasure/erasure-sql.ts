@@ -50,6 +50,7 @@ export const findErasable = named(
      or exists (select from millrace.calls c where ${selectedLoose})
      or exists (select from ${items} where ${selectedItems})
      or exists (select from millrace.batches where $3::uuid is null and ($1::text is null or customer = $1::text) and ($2::text is null or team = $2::text))
+     or exists (select from millrace.schedules where $3::uuid is null and ($1::text is null or customer = $1::text) and ($2::text is null or team = $2::text))
      or exists (select from millrace.requests q where ${selectedRequests})
      or exists (select from millrace.api_keys where customer = $1::text and ($2::text is null or team = $2::text))
      or exists (select from millrace.outbox where strpos(line, $5::text) > 0)
@@ -228,6 +229,13 @@ export const eraseBatches = named(
   'ledger.erase_batches',
   `update millrace.batches b set customer = $3::text, labels = null
    where ($1::text is null or b.customer = $1::text) and ($2::text is null or b.team = $2::text) and b.customer is distinct from $3::text`,
+);
+
+/** $1 customer, $2 team, $3 a message: schedules that would go on sending what is erased; with their runs. A message alone has none. */
+export const eraseSchedules = named(
+  'ledger.erase_schedules',
+  `delete from millrace.schedules s
+   where $3::uuid is null and ($1::text is null or s.customer = $1::text) and ($2::text is null or s.team = $2::text)`,
 );
 
 /** $1 to $4 the selection, $5 the last request seen, $6 how many: requests. What each cost stays. */
