@@ -116,6 +116,7 @@ export function composeEngine(options: EngineOptions): EngineServices {
       registry,
       clock,
       random: options.random,
+      follower: hooks.follower,
       maxDepth,
       maxHops,
       logger,

@@ -6,6 +6,7 @@ import type { CallInFlight } from './call-in-flight.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
 import type { CallPlace } from './call-opening.ts';
 import type { CallMaker } from './call-maker.ts';
+import type { CallObserver } from './call-observer.ts';
 import type { Parked } from '../parked.ts';
 import { reportOfFailure } from './call-report.ts';
 import type { GivenAnswers } from './given-answers.ts';
@@ -35,6 +36,8 @@ export interface CallGroupOptions {
   readonly maker: CallMaker;
   readonly given: GivenAnswers;
   readonly recorded: RecordedAnswers;
+  /** Who follows them while they are made. */
+  readonly observer?: CallObserver | undefined;
 }
 
 export class CallGroup implements CallOpener {
@@ -62,18 +65,20 @@ export class CallGroup implements CallOpener {
 
   /** The language model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
   languageModel(reference: string, use: ModelUse = {}): LanguageModelV4 {
-    const { models } = this.#options;
+    const { models, observer } = this.#options;
+    const step = stepOf(use);
     return new MeteredLanguageModel({
       target: models.languageModel(reference),
       fallback: models.fallbackOf(reference, use.fallback),
       models,
       reference,
-      step: stepOf(use),
+      step,
       reuse: use.reuse ?? 'same_question',
       rules: use.rules ?? {},
       derivesSeed: use.seed === 'derived',
       calls: this,
       given: this.given,
+      beginAnswer: use.publish === true ? () => observer?.beginAnswer(step) : undefined,
     });
   }
 
@@ -189,9 +194,13 @@ export class CallGroup implements CallOpener {
   }
 
   #begin(inFlight: CallInFlight, userSignal: AbortSignal | undefined): MeteredCall {
-    const call = this.#options.inAir.begin(inFlight, {
+    const { inAir, observer } = this.#options;
+    const call = inAir.begin(inFlight, {
       userSignal,
-      onSettled: (end) => this.#spend.add(end),
+      onSettled: (end) => {
+        this.#spend.add(end);
+        observer?.settled(inFlight.facts, end);
+      },
       onEnd: (ended) => this.#open.delete(ended),
     });
     this.#open.add(call);

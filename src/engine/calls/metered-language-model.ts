@@ -9,6 +9,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
 import type { ReuseRule } from './call-journal.ts';
+import type { AnswerObserver } from './call-observer.ts';
 import type { CallOpener, CallQuestion, FallbackModel, OpenedCall } from './call-opener.ts';
 import { type CallReport, reportOfFailure, providerRequestIdOf, type TokenCounter } from './call-report.ts';
 import {
@@ -58,6 +59,8 @@ export interface MeteredLanguageModelOptions {
   readonly derivesSeed: boolean;
   readonly calls: CallOpener;
   readonly given: GivenAnswers;
+  /** Where the text of an answer goes while it comes. Default nowhere. */
+  readonly beginAnswer?: (() => AnswerObserver | undefined) | undefined;
 }
 
 /**
@@ -102,6 +105,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     await call.settle({ ...report, ...(fault === undefined ? {} : { isInvalidOutput: true }) });
     if (fault !== undefined) throw fault;
     this.#noteGiven(call.id, answer);
+    this.#publish(answer);
     return result;
   }
 
@@ -144,6 +148,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
         counterOf: (text) => tokenCounter(target, options, text),
         faultOf: (answer) => this.#faultOf(answer),
         onGiven: (answer) => this.#noteGiven(call.id, answer),
+        observer: this.#options.beginAnswer?.(),
       }),
     );
     return { ...result, stream };
@@ -163,6 +168,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       throw fault;
     }
     this.#noteGiven(id, answer, reject);
+    this.#publish(answer);
     return answer;
   }
 
@@ -186,6 +192,15 @@ export class MeteredLanguageModel implements LanguageModelV4 {
 
   #faultOf(answer: LanguageAnswer): AppError | undefined {
     return faultOfAnswer(answer, this.#options.rules, this.#options.step);
+  }
+
+  /** A whole answer, to whoever follows. */
+  #publish({ content }: LanguageAnswer): void {
+    const observer = this.#options.beginAnswer?.();
+    if (observer === undefined) return;
+    for (const part of content)
+      if (part.type === 'text' || part.type === 'reasoning') observer.text(part.type, part.text);
+    observer.end();
   }
 
   #noteGiven(callId: Uuid, answer: LanguageAnswer, reject?: GivenAnswer['reject']): void {

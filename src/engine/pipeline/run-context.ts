@@ -1,9 +1,11 @@
 import { AppError } from '../../kernel/app-error.ts';
+import { invariant } from '../../kernel/invariant.ts';
 import { InvalidOutput, findInvalidOutput } from '../invalid-output.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 import type { CallGroup } from '../calls/metered-models.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Emissions } from './emissions.ts';
+import type { RunObserver } from './run-observer.ts';
 import { failureKind, quotedAnswer } from './failure-kind.ts';
 import type { StageContext } from './stage-context.ts';
 import type { StageDefinition } from './stage-definition.ts';
@@ -15,6 +17,7 @@ interface ContextParts {
   readonly signal: AbortSignal;
   readonly scope: CallGroup;
   readonly emissions: Emissions;
+  readonly observer: RunObserver | undefined;
 }
 
 /** What the handler of one run works with. */
@@ -25,6 +28,7 @@ export function contextOf({
   signal,
   scope,
   emissions,
+  observer,
 }: ContextParts): StageContext {
   return {
     signal,
@@ -42,6 +46,10 @@ export function contextOf({
         },
       }),
     embeddingModel: (reference, options) => scope.embeddingModel(reference, options),
+    progress: (share) => {
+      invariant(share >= 0 && share <= 1, `progress is a number from 0 to 1, not ${String(share)}`);
+      observer?.progress(share);
+    },
     reject: (reason, options = {}) => {
       throw new InvalidOutput(reason, options);
     },

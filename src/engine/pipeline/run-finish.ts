@@ -53,6 +53,7 @@ export class RunFinish {
       (emission, isBegun) => emission.stage !== '' && publisher.enqueued(emission, isBegun),
     );
     run.span?.completed();
+    run.observer?.ended({ kind: 'completed' });
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };
     metrics.increment('stage_messages_total', { ...labels, outcome: 'success' });
     const traceId = traceIdOf(message.envelope.traceParent);
