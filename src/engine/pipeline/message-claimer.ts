@@ -106,6 +106,8 @@ export class MessageClaimer {
   end(run: Run): void {
     run.lease.release();
     run.span?.end();
+    // Where the ledger could not be told how it ended.
+    run.observer?.ended({ kind: 'lost', code: 'MILLRACE_LEASE_EXPIRED' });
     this.#leaseLengths
       .of(run.stage.definition.name)
       .record(this.#options.clock.monotonicMs() - run.startedMs);

@@ -14,7 +14,7 @@ export interface RunObserver extends CallObserver {
   began(): void;
   /** How much of the handler's work is done, from 0 to 1. */
   progress(share: number): void;
-  /** Nothing more comes of the run. */
+  /** Nothing more comes of the run. It may be told again: the first time counts. */
   ended(end: RunEnd): void;
 }
 
