@@ -27,6 +27,7 @@ describe.skipIf(!canRun(redisPrograms()) || !canRun(postgresPrograms()))(
             roles: roles as never,
             ledger: { url },
             queue: { url: redis.url, prefix: 'stories' },
+          columnStore: { url: 'http://127.0.0.1:9' },
           },
           { model },
         );
