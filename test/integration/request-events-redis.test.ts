@@ -20,14 +20,17 @@ describe.skipIf(!canRun(redisPrograms()) || !canRun(postgresPrograms()))(
     beforeAll(async () => {
       redis = await RedisServer.start();
       const url = await newLedger();
-      const open = async (roles: readonly string[], dataDirectory: string): Promise<StoryHost> =>
+      const open = async (
+        roles: ('api' | 'worker' | 'maintenance')[],
+        dataDirectory: string,
+      ): Promise<StoryHost> =>
         await openStoryHost(
           {
             dataDirectory,
-            roles: roles as never,
+            roles,
             ledger: { url },
             queue: { url: redis.url, prefix: 'stories' },
-          columnStore: { url: 'http://127.0.0.1:9' },
+            columnStore: { url: 'http://127.0.0.1:9' },
           },
           { model },
         );

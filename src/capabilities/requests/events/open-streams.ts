@@ -167,7 +167,7 @@ export class OpenStreams {
         stalled?.close();
         onDestroy();
         // One that waits for room would wait for ever.
-        pieces.return().catch(() => undefined);
+        abandon(pieces);
         done(error);
       },
     });
@@ -215,6 +215,11 @@ export class OpenStreams {
       await source.return();
     }
   }
+}
+
+/** Ends a generator that nobody reads any more. */
+function abandon(pieces: AsyncGenerator<string, void>): void {
+  pieces.return().catch(() => undefined);
 }
 
 /** What the promise gives, or a heartbeat when that takes too long. */
