@@ -120,6 +120,7 @@ export function composeEngine(options: EngineOptions): EngineServices {
       registry,
       clock,
       random: options.random,
+      follower: hooks.follower,
       maxDepth,
       maxHops,
       logger,

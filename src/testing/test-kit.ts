@@ -12,6 +12,7 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { z } from 'zod';
+import { MemoryEventLogDriver } from '../drivers/event-log/event-log.memory.ts';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../drivers/payload-store/payload-store.files.ts';
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
@@ -321,6 +322,7 @@ async function openHost(
       payloads,
       queues,
       columns: absentColumnStore,
+      eventLogs: new MemoryEventLogDriver({ clock }),
       isEmbedded: true,
       close: () => database.close(),
     },

@@ -63,6 +63,11 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
   const newRequest = async () => ({
     id: (await two.operate('post', '/v1/pipelines/support/requests', wish())).id,
   });
+  const cancelledRequest = async (): Promise<{ readonly id: string }> => {
+    const { id } = await newRequest();
+    await two.operate('post', `/v1/requests/${id}/cancel`, {});
+    return { id };
+  };
   const limit = { model: 'openai/gpt-5-mini', requestsPerMinute: 10, tokensPerMinute: 10_000, reason };
   const override = () => ({
     price: {
@@ -349,6 +354,15 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
         },
         {},
       ]),
+    // It would go on until the request ends.
+    streamRequestEvents: async () => [
+      {
+        path: await cancelledRequest(),
+        query: { after: '1', format: 'ui-message-stream', whenEnded: 'none', token: 'mrs_any' },
+      },
+      { path: await cancelledRequest() },
+    ],
+    createStreamToken: () => Promise.resolve([{ path: { id: two.amber.request } }]),
     getRequest: () => Promise.resolve([{ path: { id: two.amber.request } }]),
     cancelRequest: async () => [{ path: await newRequest(), body: { reason } }],
     deleteRequest: async () => [{ path: await newRequest() }],

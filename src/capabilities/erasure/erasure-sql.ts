@@ -260,11 +260,11 @@ export const eraseRequests = named(
    select (select c.id from chosen c order by c.id desc limit 1) as last`,
 );
 
-/** $1 customer, $2 team: only that team's, $3 pseudonym. Keys that were the customer's are good for nothing any more. */
+/** $1 customer, or null for all of the team $2; $3 pseudonym. Keys that were the customer's are good for nothing any more. */
 export const eraseKeys = named(
   'ledger.erase_keys',
   `update millrace.api_keys set customer = $3, revoked_at = coalesce(revoked_at, clock_timestamp())
-   where customer = $1 and ($2::text is null or team = $2::text)`,
+   where ($1::text is null or customer = $1::text) and ($2::text is null or team = $2::text) and customer is not null and ($1::text is not null or $2::text is not null)`,
 );
 
 /** $1 to $4 the selection: calls outside of messages. */

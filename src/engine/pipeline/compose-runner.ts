@@ -17,6 +17,7 @@ import type { Publisher } from './publisher.ts';
 import { RunFailure } from './run-failure.ts';
 import { RunFinish } from './run-finish.ts';
 import { RunNotices } from './run-notices.ts';
+import type { RunFollower } from './run-observer.ts';
 import type { RunTracer } from './run-span.ts';
 import { RunStop } from './run-stop.ts';
 import type { StageRegistry } from './stage-registry.ts';
@@ -46,6 +47,8 @@ export interface RunnerServices {
   readonly maxHops?: number;
   /** Makes a span of every run. Default none. */
   readonly tracer?: RunTracer;
+  /** Asked who follows a run. Default nobody. */
+  readonly follower?: RunFollower;
 }
 
 /** Composes what works on messages. */

@@ -64,6 +64,7 @@ export class HandlerRuns {
       message: { ...envelope, fencingToken, deliveries },
       origin: envelope.origin,
       signal,
+      observer: run.observer,
     });
     try {
       const message = { ...envelope, data: data as never };
@@ -72,6 +73,7 @@ export class HandlerRuns {
       // Another run that was claimed with it may have kept the process from everything until its lease was over.
       if (stop.hasBegun || run.lease.isExpired()) throw leaseExpired(envelope.id);
       run.hasBegun = true;
+      run.observer?.began();
       const handled = Promise.resolve(handler.handle(message, context));
       const result = await orAbort(handled, { signal, leaving: stop.leaving, clock });
       if (scope.wasCut) throw signal.reason as Error;

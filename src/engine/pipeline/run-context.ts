@@ -10,6 +10,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { Emissions } from './emissions.ts';
 import { newEventToken } from './event-wait-token.ts';
 import type { Joined } from './joined.ts';
+import type { RunObserver } from './run-observer.ts';
 import { failureKind, quotedAnswer } from './failure-kind.ts';
 import type { StageContext } from './stage-context.ts';
 import type { StageDefinition } from './stage-definition.ts';
@@ -23,6 +24,7 @@ interface ContextParts {
   readonly emissions: Emissions;
   readonly joined: Joined | undefined;
   readonly eventWaits: Pick<EventWaits, 'issue'>;
+  readonly observer: RunObserver | undefined;
 }
 
 const longestWaitMs = 366 * 86_400_000;
@@ -38,6 +40,7 @@ export function contextOf({
   emissions,
   joined,
   eventWaits,
+  observer,
 }: ContextParts): StageContext {
   return {
     signal,
@@ -61,6 +64,10 @@ export function contextOf({
         rules: validate === undefined ? {} : { validate },
       }),
     embeddingModel: (reference, options) => scope.embeddingModel(reference, options),
+    progress: (share) => {
+      invariant(share >= 0 && share <= 1, `progress is a number from 0 to 1, not ${String(share)}`);
+      observer?.progress(share);
+    },
     reject: (reason, options = {}) => {
       throw new InvalidOutput(reason, options);
     },

@@ -60,6 +60,7 @@ export class RunFinish {
         ),
     );
     run.span?.completed();
+    run.observer?.ended({ kind: 'completed' });
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };
     metrics.increment('stage_messages_total', { ...labels, outcome: 'success' });
     const traceId = traceIdOf(message.envelope.traceParent);

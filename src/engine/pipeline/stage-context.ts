@@ -38,6 +38,11 @@ export interface ModelStepOptions extends StepOptions {
    * configured (`models.fallbacks`).
    */
   readonly fallback?: string | false;
+  /**
+   * Publishes the text and reasoning of answers, as they come, to the clients that stream the request (docs/streams.md): of `streamText`
+   * piece by piece, of `generateText` as a whole. Costs nothing for messages that follow from no request. Default false.
+   */
+  readonly publish?: boolean;
 }
 
 /** How a stage names the place where several language models are asked, smallest first. */
@@ -115,6 +120,11 @@ export interface StageContext {
   cascade(references: readonly string[], options: CascadeStepOptions): LanguageModelV4;
   /** A metered AI SDK embedding model, by "provider/model". */
   embeddingModel(reference: string, options: EmbeddingStepOptions): EmbeddingModelV4;
+  /**
+   * Tells clients that wait for the request how much of this handler's work is done, from 0 to 1. It is told now and then and kept
+   * nowhere. Throws for what is no such number.
+   */
+  progress(share: number): void;
   /**
    * Gives up this attempt because a model's answer is of no use: the latest of the named step, or of the run. It is
    * asked for again, within the stage's `invalidOutput.maxAttempts`; what it cost is counted as waste.
