@@ -39,6 +39,7 @@ import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
 import { nameUnknownOptionsFirst } from './unknown-options.ts';
+import { addWaitsCommand } from '../capabilities/waits/waits-command.ts';
 import { addTailCommand } from '../capabilities/message-operations/tail-command.ts';
 
 /** Runs one command line, without the program's name. Resolves with the exit code after the last effect. */
@@ -120,6 +121,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
   };
   addBatchCommand(program, context, bind, loadDefinitions);
   addPipelinesCommand(program, context, bind, loadDefinitions);
+  addWaitsCommand(program, context, bind, loadDefinitions);
   addRequestsCommand(program, context, bind, loadDefinitions);
   nameUnknownOptionsFirst(program);
   program.hook('preSubcommand', (_, command) => context.beforeCommand?.(command.name()));

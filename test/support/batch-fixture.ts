@@ -147,7 +147,7 @@ export class BatchFixture {
       metrics: createMetrics(metricCatalogue),
       clock: systemClock,
       logger: silentLogger,
-      engine: { admissions, bodies, publisher },
+      engine: { admissions, bodies, publisher, registry },
     });
     return { runner, notified };
   }

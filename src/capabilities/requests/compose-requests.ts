@@ -64,7 +64,15 @@ export function composeRequests({
 }: RequestSurroundings): ComposedRequests {
   const ends = new RequestEnds();
   const endLedger = new RequestEndLedger(database);
-  const recorder = new EndRecorder({ ledger: endLedger, bodies, payloads, limits: settings, ends, metrics });
+  const recorder = new EndRecorder({
+    ledger: endLedger,
+    registry,
+    bodies,
+    payloads,
+    limits: settings,
+    ends,
+    metrics,
+  });
   const cancellations = {
     ledger: new MessageCancellations(database),
     ...(publisher === undefined ? {} : { publisher }),
