@@ -23,6 +23,8 @@ import { addPeriodsCommand } from '../capabilities/costs/periods/periods-command
 import { addPausesCommands } from '../capabilities/pauses/pauses-commands.ts';
 import { addAuditCommand } from '../capabilities/access/audit-command.ts';
 import { addKeysCommand } from '../capabilities/access/keys-command.ts';
+import { addRequestsCommand } from '../capabilities/requests/requests-command.ts';
+import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
 import { addMessagesCommand } from '../capabilities/message-operations/messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
 import { isWrongUsage } from './option-faults.ts';
@@ -31,6 +33,7 @@ import { shownText } from '../terminal/shown-text.ts';
 import { addProviderBatchesCommand } from '../capabilities/batches/mode/provider-batches-command.ts';
 import { addProvidersCommand } from './providers-command.ts';
 import { addReconcileCommand } from '../capabilities/costs/reconciliation/reconcile-command.ts';
+import { addSchedulesCommand } from '../capabilities/schedules/schedules-command.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
@@ -103,16 +106,19 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addEraseCommand,
     addProvidersCommand,
     addPricesCommand,
+    addSchedulesCommand,
     addProviderBatchesCommand,
     addKeysCommand,
     addAuditCommand,
     addSimulatorCommand,
   ];
   for (const add of adders) add(program, context, bind);
-  addBatchCommand(program, context, bind, async (file) => {
+  const loadDefinitions = async (file: string): Promise<readonly StageDefinition[]> => {
     const { definitionsOf, loadStages } = await import('./load-stages.ts');
     return definitionsOf(await loadStages(file));
-  });
+  };
+  addBatchCommand(program, context, bind, loadDefinitions);
+  addRequestsCommand(program, context, bind, loadDefinitions);
   nameUnknownOptionsFirst(program);
   program.hook('preSubcommand', (_, command) => context.beforeCommand?.(command.name()));
   return program;

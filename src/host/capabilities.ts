@@ -10,6 +10,8 @@ import { limits } from '../capabilities/limits/limits.capability.ts';
 import { messageOperations } from '../capabilities/message-operations/message-operations.capability.ts';
 import { pauses } from '../capabilities/pauses/pauses.capability.ts';
 import { prices } from '../capabilities/prices/prices.capability.ts';
+import { requests } from '../capabilities/requests/requests.capability.ts';
+import { schedules } from '../capabilities/schedules/schedules.capability.ts';
 
 /**
  * What the host can do beside its engine. Hooks and gates are asked in this order, parts are closed in reverse. Metrics, names
@@ -25,6 +27,8 @@ export const capabilities = [
   messageOperations,
   ingest,
   batches,
+  requests,
+  schedules,
   corrections,
   prices,
   erasure,

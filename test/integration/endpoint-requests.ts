@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { providerBill } from '../../src/simulator/provider-bills.ts';
 import { ticketEvent } from './api-fixture.ts';
 import { batchRequests } from './batch-requests.ts';
+import { scheduleRequests } from './schedule-requests.ts';
 import type { Preparation } from './good-request.ts';
 import { billed } from './reconciled-calls.ts';
 import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
@@ -50,6 +51,17 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
     await two.operate('put', `/v1/budgets/${name}`, { team: 'amber', window: 'day', limitUsd: '1', reason });
     return name;
   };
+  const wish = () => ({
+    data: { subject: 'amber' },
+    type: 'ticket.opened',
+    version: 1,
+    origin: { team: 'amber', customer: 'amber-customer', feature: 'amber-feature', labels: { tier: 'gold' } },
+    onDisconnect: 'cancel',
+    disconnectGraceSeconds: 5,
+  });
+  const newRequest = async () => ({
+    id: (await two.operate('post', '/v1/pipelines/support/requests', wish())).id,
+  });
   const limit = { model: 'openai/gpt-5-mini', requestsPerMinute: 10, tokensPerMinute: 10_000, reason };
   const override = () => ({
     price: {
@@ -88,6 +100,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
     source: '/helpdesk',
     item: 'ticket-1',
     lane: 'bulk',
+    delay: '90s',
     traceParent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
   };
   const event = () =>
@@ -97,6 +110,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
       originbatch: 'b',
       item: 'i',
       lane: 'bulk',
+      delay: '2h',
     });
   const nothing: Preparation = () => Promise.resolve([{}]);
   const ofMessage: Preparation = () => Promise.resolve([{ path: own }]);
@@ -117,6 +131,9 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
             team: 'amber',
             expiresAt: '2099-01-01T00:00:00Z',
             requestsPerMinute: 10,
+            customer: 'amber-customer',
+            feature: 'amber-feature',
+            tier: 'free',
             reason,
           },
         },
@@ -293,10 +310,41 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
     admitMessages: () =>
       Promise.resolve([
         { body: { ...message, id: unused() } },
+        {
+          body: {
+            ...message,
+            delay: undefined,
+            startAt: new Date(Date.now() + 3_600_000).toISOString(),
+          },
+        },
         { body: event(), mediaType: 'application/cloudevents+json' },
         { body: [event(), event()], mediaType: 'application/cloudevents-batch+json' },
       ]),
     ...batchRequests(two, unused, after),
+    submitRequest: () =>
+      Promise.resolve([
+        { path: { name: 'support' }, body: wish() },
+        { path: { name: 'support' }, body: { data: { subject: 'amber' }, origin: wish().origin } },
+      ]),
+    listRequests: () =>
+      Promise.resolve([
+        {
+          query: {
+            team: 'amber',
+            customer: 'amber-customer',
+            feature: 'amber-feature',
+            pipeline: 'support',
+            state: 'queued',
+            limit: '20',
+            after: two.amber.request,
+          },
+        },
+        {},
+      ]),
+    getRequest: () => Promise.resolve([{ path: { id: two.amber.request } }]),
+    cancelRequest: async () => [{ path: await newRequest(), body: { reason } }],
+    deleteRequest: async () => [{ path: await newRequest() }],
+    ...scheduleRequests(two, unused),
     getMessage: ofMessage,
     getMessageTree: ofMessage,
     getMessageData: ofMessage,

@@ -2,21 +2,13 @@ import { jsonRow, jsonRows } from '../../../drivers/sql-database/json-rows.ts';
 import type { SqlDatabase, SqlStatement } from '../../../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
 import { formatUsd, usd } from '../../../kernel/money.ts';
-import type { StoredBody } from '../../../engine/ledger/stored-message.ts';
-import { bodyOf } from '../../../engine/ledger/stored-message.ts';
-import type { MessageState } from '../../../engine/ledger/message-state.ts';
+import { readTreeMessages, type TreeMessage } from '../../../engine/ledger/tree-messages.ts';
 import type { TokenCounts } from '../../../pricing/token-classes.ts';
 import type { BatchMetrics } from '../batch-metrics.ts';
 import type { BatchState, Cause, ItemEnd } from '../batch.ts';
 import * as sql from './ends-sql.ts';
+import type { ItemPlace, Looked } from './end-looks.ts';
 import type { ComposedEnd, UsedAnswer } from './item-end.ts';
-
-/** Where an item stands, in the order in which they are looked at. */
-export interface ItemPlace {
-  readonly batchId: Uuid;
-  readonly chunk: number;
-  readonly position: number;
-}
 
 /** An item whose end can be composed. */
 export interface EndingItem extends ItemPlace {
@@ -24,30 +16,6 @@ export interface EndingItem extends ItemPlace {
   readonly messageId: Uuid;
   /** Of what its pipeline said at its end. */
   readonly bytes: number;
-}
-
-/** Before the first item of all. */
-export const firstPlace: ItemPlace = {
-  batchId: '00000000-0000-0000-0000-000000000000',
-  chunk: 0,
-  position: 0,
-};
-
-/** A message of an ended tree. */
-export interface TreeMessage {
-  readonly rootId: Uuid;
-  readonly hops: number;
-  readonly state: MessageState;
-  readonly stage: string;
-  readonly type: string;
-  readonly code: string | undefined;
-  readonly attempts: number;
-  /** Of an output. */
-  readonly body: StoredBody | undefined;
-  /** Of a handler after which nothing came; JSON. */
-  readonly result: string | undefined;
-  /** Of a dead letter: the account of its last failure, as JSON. */
-  readonly detail: string | undefined;
 }
 
 /** A good answer that a message of a tree got. */
@@ -98,12 +66,13 @@ export class EndLedger {
   }
 
   /**
-   * Looks at the next items that are under way. `next`: where to go on; undefined when the last one was looked at.
+   * Looks at the next items that are under way, of which so many that have ended are taken. `next`: where to go on; undefined when the
+   * last one was looked at.
    */
   async findEnded(
     after: ItemPlace,
     { looks, limit }: { readonly looks: number; readonly limit: number },
-  ): Promise<{ readonly items: readonly EndingItem[]; readonly next: ItemPlace | undefined }> {
+  ): Promise<Looked & { readonly items: readonly EndingItem[] }> {
     const { rows } = await this.#database.query<FoundRow>(sql.findEnded, [
       after.batchId,
       after.chunk,
@@ -113,11 +82,12 @@ export class EndLedger {
     ]);
     const items = rows.flatMap((row) => (row.batch_id === null ? [] : [endingItemOf(row)]));
     const [first] = rows;
-    if (items.length === limit) return { items, next: items.at(-1) };
+    const found = { items, ended: items.length, looked: first?.looked ?? 0 };
+    if (items.length === limit) return { ...found, next: items.at(-1) };
     if (first === undefined || first.looked < looks || first.last_batch === null)
-      return { items, next: undefined };
+      return { ...found, next: undefined };
     return {
-      items,
+      ...found,
       next: {
         batchId: first.last_batch,
         chunk: first.last_chunk ?? 0,
@@ -163,20 +133,8 @@ export class EndLedger {
     );
   }
 
-  async readTrees(rootIds: readonly Uuid[]): Promise<readonly TreeMessage[]> {
-    const { rows } = await this.#database.query<TreeRow>(sql.readTrees, [rootIds]);
-    return rows.map((row) => ({
-      rootId: row.root_id,
-      hops: row.hops,
-      state: row.state,
-      stage: row.stage,
-      type: row.type,
-      code: row.error_code ?? undefined,
-      attempts: row.attempts,
-      body: row.stage === '' ? bodyOf(row) : undefined,
-      result: row.result ?? undefined,
-      detail: row.detail ?? undefined,
-    }));
+  readTrees(rootIds: readonly Uuid[]): Promise<readonly TreeMessage[]> {
+    return readTreeMessages(this.#database, rootIds);
   }
 
   /** The good answers of trees. */
@@ -279,20 +237,6 @@ interface RulesRow {
   readonly retries: number;
   readonly state: BatchState;
   readonly cause: string | null;
-}
-
-interface TreeRow {
-  readonly root_id: Uuid;
-  readonly hops: number;
-  readonly state: MessageState;
-  readonly stage: string;
-  readonly type: string;
-  readonly error_code: string | null;
-  readonly attempts: number;
-  readonly body: string | null;
-  readonly body_ref: string | null;
-  readonly result: string | null;
-  readonly detail: string | null;
 }
 
 interface AnswerRow {
