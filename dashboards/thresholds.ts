@@ -75,6 +75,10 @@ export const thresholds = {
     failingMinimum: 20,
     failingWindowMinutes: 15,
     failingForMinutes: 5,
+    /** Events of requests that were not written into their logs in so many minutes. */
+    eventsDropped: 100,
+    eventsWindowMinutes: 10,
+    eventsForMinutes: 2,
   },
   batches: {
     /** Nothing moved for so long in a running batch that waits for nothing known. */
