@@ -1,0 +1,323 @@
+import { ApiConnection, pathPart } from './api-connection.ts';
+import { type ClientClock, machineClock, pause } from './client-clock.ts';
+import { MillraceClientError } from './client-error.ts';
+import {
+  type CompletedRequest,
+  type EndedRequest,
+  hasEnded,
+  type MillraceRequest,
+  type RequestOrigin,
+  type RequestPage,
+  type RequestSummary,
+} from './request-document.ts';
+import type { RequestEvent } from './request-event.ts';
+import { followRequest } from './request-stream.ts';
+import { RequestText } from './request-text.ts';
+import { defaultRetryLimits, type RetryLimits } from './retry-policy.ts';
+import { readResult, type ResultSchema } from './standard-schema.ts';
+
+export interface MillraceClientOptions {
+  /** Where the API is, such as `https://millrace.example.com`. */
+  readonly baseUrl: string | URL;
+  /** An API key, or what gives one for each call. */
+  readonly apiKey?: string | (() => string | Promise<string>);
+  /** Further headers of every call. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Default the platform's. */
+  readonly fetch?: typeof fetch;
+  readonly retry?: Partial<RetryLimits>;
+  /** How long an answer may take, beside what it was asked to wait. Default 30 s. */
+  readonly timeoutMs?: number;
+  /** Connections of a stream in a row that bring nothing, before it gives up. Default 30, which are some minutes. */
+  readonly maxReconnects?: number;
+  /** How long a stream may be silent before it connects again. Default 45 s; servers send a heartbeat every 15 s. */
+  readonly livenessMs?: number;
+  /** For tests. Default the machine's. */
+  readonly clock?: ClientClock;
+}
+
+/** A request, or its id. */
+export type RequestReference<Result = unknown> = string | MillraceRequest<Result>;
+
+export interface ResultOptions<Result> {
+  /** What results are to be; without it, they are as the caller says. */
+  readonly schema?: ResultSchema<Result> | undefined;
+  /** Ends the call, and nothing else: the request goes on. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SubmitOptions<Result> extends ResultOptions<Result> {
+  /** Who causes the work, as far as the API key does not say it. */
+  readonly origin?: Partial<Pick<RequestOrigin, 'team' | 'customer' | 'feature' | 'labels'>>;
+  /** What is to be done once, however often it is submitted. Default a new one, which covers the tries of this call. */
+  readonly idempotencyKey?: string;
+  /** How long the answer is held back for the end of the request. Default not at all. */
+  readonly waitSeconds?: number;
+  /** Where the pipeline takes in several types, which one the data is, and the version of its schema. */
+  readonly type?: string;
+  readonly version?: number;
+  /** What happens when nobody listens to its events any more. Default the request goes on. */
+  readonly onDisconnect?: 'continue' | 'cancel';
+  readonly disconnectGraceSeconds?: number;
+  /** The endpoint that is told of its end. */
+  readonly webhook?: string;
+}
+
+export interface StreamOptions {
+  /** Only events after this id, such as the last that was seen before a restart. Default all. */
+  readonly after?: number;
+  /** Ends the stream, and nothing else: whether the request goes on is its `onDisconnect`. */
+  readonly signal?: AbortSignal;
+}
+
+/** Which requests are listed. */
+export interface ListQuery {
+  readonly state?: MillraceRequest['state'] | readonly MillraceRequest['state'][];
+  readonly team?: string | readonly string[];
+  readonly customer?: string | readonly string[];
+  readonly feature?: string | readonly string[];
+  readonly pipeline?: string | readonly string[];
+  /** Of one page, 200 at most. */
+  readonly limit?: number;
+  /** The `next` of the page before. */
+  readonly after?: string;
+  readonly signal?: AbortSignal;
+}
+
+type QueryValue = string | number | readonly string[] | undefined;
+
+const defaultTimeoutMs = 30_000;
+const defaultLivenessMs = 45_000;
+const defaultMaxReconnects = 30;
+/** Of one call: below the time-outs of proxies. */
+const waitSecondsOfCall = 25;
+const shortWaitMs = 500;
+const longestWaitPauseMs = 5000;
+
+/**
+ * A client of Millrace's requests: accepted at once, answered when they are ready, streamed while they are made. It needs `fetch` and nothing else.
+ * What may pass (no connection, 429, 503) is tried again by itself; nothing is paid twice for that.
+ */
+export class MillraceClient {
+  readonly #connection: ApiConnection;
+  readonly #clock: ClientClock;
+  readonly #stream: { readonly maxReconnects: number; readonly livenessMs: number };
+  readonly #random = (): number => Math.random();
+
+  constructor({
+    clock = machineClock,
+    fetch = (input, init) => globalThis.fetch(input, init),
+    retry,
+    timeoutMs = defaultTimeoutMs,
+    maxReconnects = defaultMaxReconnects,
+    livenessMs = defaultLivenessMs,
+    ...options
+  }: MillraceClientOptions) {
+    this.#clock = clock;
+    this.#stream = { maxReconnects, livenessMs };
+    this.#connection = new ApiConnection({
+      ...options,
+      fetch,
+      clock,
+      timeoutMs,
+      random: this.#random,
+      retry: { ...defaultRetryLimits, ...retry },
+    });
+  }
+
+  /** Asks a pipeline for something. Answers when that is accepted, or has ended within `waitSeconds`. */
+  async submit<Result = unknown>(
+    pipeline: string,
+    data: unknown,
+    options: SubmitOptions<Result> = {},
+  ): Promise<MillraceRequest<Result>> {
+    const { schema, signal, idempotencyKey = newKey(), waitSeconds = 0, ...rest } = options;
+    const answer = await this.#connection.json({
+      method: 'POST',
+      path: `v1/pipelines/${pathPart(pipeline)}/requests`,
+      body: JSON.stringify({ data, ...rest }),
+      headers: {
+        'idempotency-key': quoted(idempotencyKey),
+        prefer: waitSeconds > 0 ? `respond-async, wait=${Math.ceil(waitSeconds)}` : 'respond-async',
+      },
+      waitMs: waitSeconds * 1000,
+      signal,
+    });
+    return await typed(requestOf<Result>(answer), schema);
+  }
+
+  /** The request as it stands. */
+  async get<Result = unknown>(
+    request: RequestReference<Result>,
+    { schema, signal }: ResultOptions<Result> = {},
+  ): Promise<MillraceRequest<Result>> {
+    return await typed(await this.#read<Result>(idOf(request), 0, signal), schema);
+  }
+
+  /** The request when it has ended, however it did. */
+  async wait<Result = unknown>(
+    request: RequestReference<Result>,
+    { schema, signal }: ResultOptions<Result> = {},
+  ): Promise<EndedRequest<Result>> {
+    const id = idOf(request);
+    for (let pauseMs = shortWaitMs; ;) {
+      const askedMs = this.#clock.nowMs();
+      const answer = await typed(await this.#read<Result>(id, waitSecondsOfCall, signal), schema);
+      if (hasEnded(answer)) return answer;
+      // Where too many wait, a server answers at once.
+      const isShort = this.#clock.nowMs() - askedMs < shortWaitMs;
+      if (isShort) await pause(this.#clock, pauseMs, signal);
+      pauseMs = isShort ? Math.min(pauseMs * 2, longestWaitPauseMs) : shortWaitMs;
+    }
+  }
+
+  /** The result, when there is one. Throws MillraceClientError with the code of what stopped a request that did not succeed. */
+  async result<Result = unknown>(
+    request: RequestReference<Result>,
+    options: ResultOptions<Result> = {},
+  ): Promise<Result> {
+    return succeeded(await this.wait(request, options)).result;
+  }
+
+  /** A page of requests, newest first. */
+  async list({ signal, ...query }: ListQuery = {}): Promise<RequestPage> {
+    const asked = new URLSearchParams();
+    for (const [name, value] of Object.entries<QueryValue>(query)) {
+      for (const one of typeof value === 'object' ? value : [value])
+        if (one !== undefined) asked.append(name, String(one));
+    }
+    const answer = await this.#connection.json({ method: 'GET', path: 'v1/requests', query: asked, signal });
+    if (isObject(answer) && Array.isArray(answer['requests'])) return answer as unknown as RequestPage;
+    throw unexpected('The answer is no page of requests.');
+  }
+
+  /** All requests, page by page, newest first. */
+  async *listAll(query: ListQuery = {}): AsyncGenerator<RequestSummary, void> {
+    for (let { after } = query; ;) {
+      const page = await this.list({ ...query, ...(after === undefined ? {} : { after }) });
+      yield* page.requests;
+      if (page.next === undefined) return;
+      after = page.next;
+    }
+  }
+
+  /**
+   * What happens to the request, from its first event to its final one, each once and in order: a connection that breaks is made again where it broke.
+   * Whoever stops reading stops listening.
+   */
+  async *stream<Result = unknown>(
+    request: RequestReference<Result>,
+    { after = 0, signal }: StreamOptions = {},
+  ): AsyncGenerator<RequestEvent<Result>, void> {
+    const id = idOf(request);
+    const options = {
+      ...this.#stream,
+      connection: this.#connection,
+      clock: this.#clock,
+      random: this.#random,
+    };
+    const path = `v1/requests/${pathPart(id)}/events`;
+    for await (const event of followRequest(options, { path, after, signal })) {
+      const isLarge = event.kind === 'completed' && 'resultAt' in event.request;
+      // A result that is too large for a stream is read from the request.
+      const whole = isLarge ? { ...event, request: await this.#read(id, 0, signal) } : event;
+      // The caller says what the result is.
+      yield whole as RequestEvent<Result>;
+    }
+  }
+
+  /**
+   * The text that the request publishes, whole, when it has ended. Throws MillraceClientError with the code of what stopped a request that did not
+   * succeed, and CLIENT_EVENTS_LOST where the stream has gaps.
+   */
+  async text(
+    request: RequestReference,
+    { stage, signal }: { readonly stage?: string; readonly signal?: AbortSignal } = {},
+  ): Promise<string> {
+    const text = new RequestText({ stage });
+    for await (const event of this.stream(request, signal === undefined ? {} : { signal })) {
+      text.take(event);
+      if (event.kind === 'failed' || event.kind === 'cancelled') succeeded(event.request);
+    }
+    if (text.isComplete) return text.text;
+    throw new MillraceClientError(
+      'CLIENT_EVENTS_LOST',
+      'Events of the request were lost, and text may be missing: read its result.',
+      { requestId: idOf(request) },
+    );
+  }
+
+  /** Cancels the request: what waits of it never runs, what runs is aborted. Throws MillraceClientError for one that has ended. */
+  async cancel<Result = unknown>(
+    request: RequestReference<Result>,
+    { reason, signal }: { readonly reason?: string; readonly signal?: AbortSignal } = {},
+  ): Promise<MillraceRequest<Result>> {
+    const answer = await this.#connection.json({
+      method: 'POST',
+      path: `v1/requests/${pathPart(idOf(request))}/cancel`,
+      body: JSON.stringify({ reason }),
+      signal,
+    });
+    return requestOf(answer);
+  }
+
+  async #read<Result>(
+    id: string,
+    waitSeconds: number,
+    signal: AbortSignal | undefined,
+  ): Promise<MillraceRequest<Result>> {
+    const answer = await this.#connection.json({
+      method: 'GET',
+      path: `v1/requests/${pathPart(id)}`,
+      ...(waitSeconds > 0 ? { headers: { prefer: `wait=${waitSeconds}` } } : {}),
+      waitMs: waitSeconds * 1000,
+      signal,
+    });
+    return requestOf(answer);
+  }
+}
+
+/** The request, if it succeeded. Throws MillraceClientError with the code of what stopped it. */
+function succeeded<Result>(request: EndedRequest<Result>): CompletedRequest<Result> {
+  if (request.state === 'completed') return request;
+  const { code, message, retryable } = request.error;
+  throw new MillraceClientError(code, message, { retryable, requestId: request.id });
+}
+
+async function typed<Result>(
+  request: MillraceRequest<Result>,
+  schema: ResultSchema<Result> | undefined,
+): Promise<MillraceRequest<Result>> {
+  if (schema === undefined || request.state !== 'completed') return request;
+  return { ...request, result: await readResult(schema, request.result, request.id) };
+}
+
+function requestOf<Result>(answer: unknown): MillraceRequest<Result> {
+  // A translator of what the API says; the caller, or a schema, says what the result is.
+  if (isObject(answer) && typeof answer['id'] === 'string' && typeof answer['state'] === 'string')
+    return answer as unknown as MillraceRequest<Result>;
+  throw unexpected('The answer is no request.');
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function unexpected(message: string): MillraceClientError {
+  return new MillraceClientError('CLIENT_ANSWER_INVALID', message);
+}
+
+function idOf(request: RequestReference): string {
+  return typeof request === 'string' ? request : request.id;
+}
+
+/** A text of structured fields (RFC 9651). */
+function quoted(key: string): string {
+  return `"${key.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
+}
+
+/** Not `crypto.randomUUID`, which browsers have on secure pages only. */
+function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
