@@ -9,6 +9,7 @@ import { EndRecorder } from './ends/end-recorder.ts';
 import { EndWatcher } from './ends/end-watcher.ts';
 import { RequestCanceller } from './ends/request-canceller.ts';
 import { RequestRetention } from './ends/request-retention.ts';
+import { openEvents } from './events/open-events.ts';
 import { RequestEstimates } from './intake/request-estimates.ts';
 import { RequestIntake } from './intake/request-intake.ts';
 import { RequestLedger } from './intake/request-ledger.ts';
@@ -36,6 +37,7 @@ export function openRequests({
   settings: { requests: settings, retention },
   database,
   payloads,
+  eventLogs,
   clock,
   logger,
   metrics,
@@ -84,16 +86,36 @@ export function openRequests({
     queues,
     bodies,
   });
+  const events = openEvents({
+    settings: settings.streams,
+    database,
+    eventLogs,
+    clock,
+    logger,
+    metrics,
+    bounds,
+    ends,
+    store,
+    service,
+    canceller,
+  });
   return {
     services: [
+      ...events.services,
       [RequestService, service],
       [RequestEnds, ends],
       [maxWaitToken, settings.maxWaitSeconds],
     ],
+    hooks: events.hooks,
+    readGauges: events.readGauges,
     jobs: [
+      ...events.jobs,
       { name: 'request_ends', intervalMs: endsMs, runsIn: 'maintenance', turn: () => job.turn() },
       { name: 'prune_requests', intervalMs: pruneMs, runsIn: 'maintenance', turn: () => retained.prune() },
     ],
-    stop: () => watcher.drain(),
+    stop: async () => {
+      await watcher.drain();
+      await events.stop();
+    },
   };
 }

@@ -20,6 +20,8 @@ export interface ShownRequest {
   readonly createdAt: string;
   readonly endedAt?: string | undefined;
   readonly cost: { readonly usd: string };
+  readonly onDisconnect: 'continue' | 'cancel';
+  readonly disconnectGraceSeconds: number;
   readonly result?: unknown;
   readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
@@ -100,8 +102,7 @@ export class EventStreams {
     if (signal.aborted) stop();
     const { endedAt } = request;
     const endedMs = endedAt === undefined ? undefined : clock.now().getTime() - new Date(endedAt).getTime();
-    const ended =
-      endedMs === undefined ? ends.ended(request.id, reading.signal) : Promise.resolve(true);
+    const ended = endedMs === undefined ? ends.ended(request.id, reading.signal) : Promise.resolve(true);
     // What the log still holds is read; one that has lost its end is not waited for.
     void ended.then((hasEnded) => {
       if (hasEnded) clock.startTimer(restMs, stop).unref();
