@@ -29,6 +29,7 @@ export {
   type RequestOrigin,
   type RequestPage,
   type RequestSummary,
+  type StreamToken,
   type UnsuccessfulRequest,
 } from './client/request-document.ts';
 export type { RequestEvent, RequestEventBody } from './client/request-event.ts';

@@ -86,9 +86,10 @@ export class ApiConnection {
       if (!response.ok) throw await this.#errorOf(response);
       return { response, abort, close };
     } catch (error) {
+      const thrown = callError(error, connection.signal);
       close();
-      abort(error);
-      throw callError(error, connection.signal);
+      abort(thrown);
+      throw thrown;
     } finally {
       stop();
     }
@@ -160,8 +161,7 @@ export function pathPart(text: string): string {
 /** What is thrown for an error of a connection: what its signal was aborted with, or that it broke. */
 export function callError(error: unknown, signal: AbortSignal | undefined): unknown {
   if (error instanceof MillraceClientError) return error;
-  if (signal?.aborted === true && signal.reason !== error) return signal.reason;
-  if (signal?.aborted === true) return error;
+  if (signal?.aborted === true) return signal.reason;
   const why = error instanceof Error ? error.message : String(error);
   return new MillraceClientError('CLIENT_NETWORK', `The connection to the server failed: ${why}`, {
     retryable: true,

@@ -9,6 +9,7 @@ import {
   type RequestOrigin,
   type RequestPage,
   type RequestSummary,
+  type StreamToken,
 } from './request-document.ts';
 import type { RequestEvent } from './request-event.ts';
 import { followRequest } from './request-stream.ts';
@@ -234,12 +235,15 @@ export class MillraceClient {
     request: RequestReference,
     { stage, signal }: { readonly stage?: string; readonly signal?: AbortSignal } = {},
   ): Promise<string> {
-    const text = new RequestText({ stage });
-    for await (const event of this.stream(request, signal === undefined ? {} : { signal })) {
-      text.take(event);
-      if (event.kind === 'failed' || event.kind === 'cancelled') succeeded(event.request);
+    // A stream that was made again may have gaps that its log, read once more, has not.
+    for (let reading = 1; reading <= 2; reading += 1) {
+      const text = new RequestText({ stage });
+      for await (const event of this.stream(request, signal === undefined ? {} : { signal })) {
+        text.take(event);
+        if (event.kind === 'failed' || event.kind === 'cancelled') succeeded(event.request);
+      }
+      if (text.isComplete) return text.text;
     }
-    if (text.isComplete) return text.text;
     throw new MillraceClientError(
       'CLIENT_EVENTS_LOST',
       'Events of the request were lost, and text may be missing: read its result.',
@@ -259,6 +263,17 @@ export class MillraceClient {
       signal,
     });
     return requestOf(answer);
+  }
+
+  /** A token with which a page that cannot send headers reads the request's events for some minutes: `new EventSource(url)`. */
+  async streamToken(
+    request: RequestReference,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<StreamToken> {
+    const path = `v1/requests/${pathPart(idOf(request))}/stream-token`;
+    const answer = await this.#connection.json({ method: 'POST', path, signal });
+    if (isObject(answer) && typeof answer['url'] === 'string') return answer as unknown as StreamToken;
+    throw unexpected('The answer is no stream token.');
   }
 
   async #read<Result>(

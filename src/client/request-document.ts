@@ -97,6 +97,13 @@ export interface RequestPage {
   readonly next?: string | undefined;
 }
 
+export interface StreamToken {
+  readonly token: string;
+  readonly expiresAt: string;
+  /** Where the events are, with the token; a path of the API. */
+  readonly url: string;
+}
+
 /** Whether the request has ended. */
 export function hasEnded<Result>(request: MillraceRequest<Result>): request is EndedRequest<Result> {
   return request.state !== 'queued' && request.state !== 'running';

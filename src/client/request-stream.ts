@@ -50,7 +50,10 @@ export async function* followRequest(
     const openedMs = clock.nowMs();
     let error: MillraceClientError;
     try {
-      for await (const event of connectOnce(options, { path, after: last, signal })) {
+      const answer = await connect(options, { path, after: last, signal });
+      // After the final event nothing comes.
+      if (answer === undefined) return;
+      for await (const event of eventsOf(answer, last, { options, signal })) {
         last = event.id;
         failures = 0;
         yield event;
@@ -72,22 +75,37 @@ export async function* followRequest(
   }
 }
 
-/** The events of one connection, those that are new. */
-async function* connectOnce(
-  options: RequestStreamOptions,
+async function connect(
+  { connection }: RequestStreamOptions,
   { path, after, signal }: FollowRequest,
-): AsyncGenerator<RequestEvent, void> {
-  const answer = await options.connection.open({
+): Promise<OpenAnswer | undefined> {
+  const answer = await connection.open({
     method: 'GET',
     path,
     query: new URLSearchParams({ after: String(after) }),
     headers: { accept: 'text/event-stream' },
     signal,
   });
+  if (answer.response.status !== 204) return answer;
+  answer.close();
+  return undefined;
+}
+
+interface Reading {
+  readonly options: RequestStreamOptions;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The events of one connection, those that are new. */
+async function* eventsOf(
+  answer: OpenAnswer,
+  after: number,
+  reading: Reading,
+): AsyncGenerator<RequestEvent, void> {
   let last = after;
   let isMarked = false;
   try {
-    for await (const frame of framesOf(answer, options, signal)) {
+    for await (const frame of framesOf(answer, reading)) {
       const event = eventOf(frame);
       if (event === undefined) continue;
       // That events are lost may stand under the id of the event before.
@@ -105,8 +123,7 @@ async function* connectOnce(
 
 async function* framesOf(
   { response, abort }: OpenAnswer,
-  { clock, livenessMs }: RequestStreamOptions,
-  signal: AbortSignal | undefined,
+  { options: { clock, livenessMs }, signal }: Reading,
 ): AsyncGenerator<SseFrame, void> {
   const { body, headers, status } = response;
   if (body === null || headers.get('content-type')?.startsWith('text/event-stream') !== true)
@@ -129,7 +146,15 @@ async function* framesOf(
       stop();
     }
     if (piece.done) return;
-    yield* parser.push(decoder.decode(piece.value, { stream: true }));
+    yield* framesIn(parser, decoder.decode(piece.value, { stream: true }));
+  }
+}
+
+function framesIn(parser: SseParser, piece: string): readonly SseFrame[] {
+  try {
+    return parser.push(piece);
+  } catch (cause) {
+    throw new MillraceClientError('CLIENT_ANSWER_INVALID', 'An event is too large.', { cause });
   }
 }
 
