@@ -122,6 +122,19 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   cancelBatch: [{ path: others.batch, body: { reason: 'x' } }],
   retryBatch: [{ path: others.batch, body: { reason: 'x' } }],
   changeBatch: [{ path: others.batch, body: { priority: 1, reason: 'x' } }],
+  submitRequest: [
+    {
+      body: {
+        data: { subject: 'x' },
+        origin: { team: 'amber', customer: 'amber-customer', feature: 'x' },
+      },
+    },
+    { body: { data: { subject: 'x' }, origin: { customer: 'c', feature: 'x' } } },
+  ],
+  listRequests: [{}, { query: 'team=amber' }, { query: 'customer=amber-customer&state=queued' }],
+  getRequest: [{ path: others.request }],
+  cancelRequest: [{ path: others.request, body: { reason: 'x' } }],
+  deleteRequest: [{ path: others.request }],
   getMessage: [{ path: others.open }, { path: others.dead }],
   getMessageTree: [{ path: others.open }, { path: others.dead }],
   getMessageData: [{ path: others.open }, { path: others.dead }],
@@ -158,7 +171,10 @@ const send = (
   { path: id = '', query = '', body, accept }: Ask,
   key: string,
 ) => {
-  const place = path.replace('{id}', id).replace('{month}', '2026-03').replace('{name}', 'amber-budget');
+  const place = path
+    .replace('{id}', id)
+    .replace('{month}', '2026-03')
+    .replace('{name}', path.includes('/pipelines/') ? 'support' : 'amber-budget');
   const request = requestTo(two.url)[method](`${place}${query === '' ? '' : `?${query}`}`);
   return request
     .set({ authorization: `Bearer ${key}`, ...(accept === undefined ? {} : { accept }) })
@@ -194,6 +210,7 @@ describe('a key of one team', () => {
     for (const [path, expected] of [
       [`/v1/messages/${others.open}`, { state: 'pending' }],
       [`/v1/messages/${others.dead}`, { state: 'dead_lettered' }],
+      [`/v1/requests/${others.request}`, { state: 'queued' }],
     ] as const) {
       const { body } = await requestTo(two.url)
         .get(path)
@@ -212,7 +229,7 @@ describe('a key of one team', () => {
         (select count(*)::int from millrace.messages where team = 'amber') as messages`,
     });
     expect(rows).toEqual([
-      { keys: 1, pauses: 1, limits: 0, budgets: 1, all_budgets: 2, periods: 2, prices: 0, messages: 2 },
+      { keys: 1, pauses: 1, limits: 0, budgets: 1, all_budgets: 2, periods: 2, prices: 0, messages: 3 },
     ]);
   });
 
@@ -222,7 +239,14 @@ describe('a key of one team', () => {
     const ask = { query: `${period}&group_by=team` };
     expect((await send(costs, ask, two.unboundKey)).text).toContain('7.77');
     expect((await send(costs, ask, two.tealKey)).text).toContain('0.250000000000000001');
-    for (const id of ['listKeys', 'listAudit', 'listMessages', 'listDeadLetters', 'getBudgets']) {
+    for (const id of [
+      'listKeys',
+      'listAudit',
+      'listMessages',
+      'listRequests',
+      'listDeadLetters',
+      'getBudgets',
+    ]) {
       const operation = operations.find((one) => one.id === id);
       if (operation === undefined) throw new Error(`there is an operation ${id}`);
       expect(leaks((await send(operation, {}, two.unboundKey)).text), id).toBe(true);

@@ -33,7 +33,7 @@ import { requestTo } from './request-to.ts';
 
 /** Ids of what belongs to the team "amber". */
 export type AmberIds = Readonly<
-  Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch', Uuid>
+  Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'request', Uuid>
 >;
 
 /** Of an answer of the API, what is worked on next. */
@@ -195,7 +195,7 @@ export async function writeLedger(
 async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
-): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch'>> {
+): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'request'>> {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
       definitionOf({
@@ -238,6 +238,17 @@ async function writeOperations(
     feature: 'amber-feature',
     pipeline: 'support',
   });
+  const request = await operate('post', '/v1/pipelines/support/requests', {
+    data: { subject: 'amber-subject' },
+    origin: { team: 'amber', customer: 'amber-customer', feature: 'amber-feature' },
+  });
   const providerBatch = await writeUnresolvedBatch(fixture.database, 'amber');
-  return { batch: batch.id, key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id, providerBatch };
+  return {
+    batch: batch.id,
+    key: made.id,
+    pause: placed.pause?.id ?? '',
+    erasure: erasure.id,
+    providerBatch,
+    request: request.id,
+  };
 }
