@@ -9,15 +9,16 @@ export {
   type ClientProblem,
   MillraceClientError,
 } from './client/client-error.ts';
-export {
-  type ListQuery,
-  MillraceClient,
-  type MillraceClientOptions,
-  type RequestReference,
-  type ResultOptions,
-  type StreamOptions,
-  type SubmitOptions,
-} from './client/millrace-client.ts';
+export type {
+  ListQuery,
+  MillraceClientOptions,
+  RequestReference,
+  ResultOptions,
+  StreamOptions,
+  SubmitOptions,
+  UiMessageStreamOptions,
+} from './client/client-options.ts';
+export { MillraceClient } from './client/millrace-client.ts';
 export {
   type CompletedRequest,
   type EndedRequest,

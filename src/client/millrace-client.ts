@@ -1,12 +1,20 @@
 import { ApiConnection, pathPart } from './api-connection.ts';
 import { type ClientClock, machineClock, pause } from './client-clock.ts';
 import { MillraceClientError } from './client-error.ts';
+import type {
+  ListQuery,
+  MillraceClientOptions,
+  RequestReference,
+  ResultOptions,
+  StreamOptions,
+  SubmitOptions,
+  UiMessageStreamOptions,
+} from './client-options.ts';
 import {
   type CompletedRequest,
   type EndedRequest,
   hasEnded,
   type MillraceRequest,
-  type RequestOrigin,
   type RequestPage,
   type RequestSummary,
   type StreamToken,
@@ -14,76 +22,15 @@ import {
 import type { RequestEvent } from './request-event.ts';
 import { followRequest } from './request-stream.ts';
 import { RequestText } from './request-text.ts';
-import { defaultRetryLimits, type RetryLimits } from './retry-policy.ts';
+import { defaultRetryLimits } from './retry-policy.ts';
 import { readResult, type ResultSchema } from './standard-schema.ts';
 
-export interface MillraceClientOptions {
-  /** Where the API is, such as `https://millrace.example.com`. */
-  readonly baseUrl: string | URL;
-  /** An API key, or what gives one for each call. */
-  readonly apiKey?: string | (() => string | Promise<string>);
-  /** Further headers of every call. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Default the platform's. */
-  readonly fetch?: typeof fetch;
-  readonly retry?: Partial<RetryLimits>;
-  /** How long an answer may take, beside what it was asked to wait. Default 30 s. */
-  readonly timeoutMs?: number;
-  /** Connections of a stream in a row that bring nothing, before it gives up. Default 30, which are some minutes. */
-  readonly maxReconnects?: number;
-  /** How long a stream may be silent before it connects again. Default 45 s; servers send a heartbeat every 15 s. */
-  readonly livenessMs?: number;
-  /** For tests. Default the machine's. */
-  readonly clock?: ClientClock;
-}
-
-/** A request, or its id. */
-export type RequestReference<Result = unknown> = string | MillraceRequest<Result>;
-
-export interface ResultOptions<Result> {
-  /** What results are to be; without it, they are as the caller says. */
-  readonly schema?: ResultSchema<Result> | undefined;
-  /** Ends the call, and nothing else: the request goes on. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface SubmitOptions<Result> extends ResultOptions<Result> {
-  /** Who causes the work, as far as the API key does not say it. */
-  readonly origin?: Partial<Pick<RequestOrigin, 'team' | 'customer' | 'feature' | 'labels'>>;
-  /** What is to be done once, however often it is submitted. Default a new one, which covers the tries of this call. */
-  readonly idempotencyKey?: string;
-  /** How long the answer is held back for the end of the request. Default not at all. */
-  readonly waitSeconds?: number;
-  /** Where the pipeline takes in several types, which one the data is, and the version of its schema. */
-  readonly type?: string;
-  readonly version?: number;
-  /** What happens when nobody listens to its events any more. Default the request goes on. */
-  readonly onDisconnect?: 'continue' | 'cancel';
-  readonly disconnectGraceSeconds?: number;
-  /** The endpoint that is told of its end. */
-  readonly webhook?: string;
-}
-
-export interface StreamOptions {
-  /** Only events after this id, such as the last that was seen before a restart. Default all. */
-  readonly after?: number;
-  /** Ends the stream, and nothing else: whether the request goes on is its `onDisconnect`. */
-  readonly signal?: AbortSignal;
-}
-
-/** Which requests are listed. */
-export interface ListQuery {
-  readonly state?: MillraceRequest['state'] | readonly MillraceRequest['state'][];
-  readonly team?: string | readonly string[];
-  readonly customer?: string | readonly string[];
-  readonly feature?: string | readonly string[];
-  readonly pipeline?: string | readonly string[];
-  /** Of one page, 200 at most. */
-  readonly limit?: number;
-  /** The `next` of the page before. */
-  readonly after?: string;
-  readonly signal?: AbortSignal;
-}
+const uiMessageHeaders = [
+  'content-type',
+  'cache-control',
+  'x-accel-buffering',
+  'x-vercel-ai-ui-message-stream',
+] as const;
 
 type QueryValue = string | number | readonly string[] | undefined;
 
@@ -149,7 +96,7 @@ export class MillraceClient {
 
   /** The request as it stands. */
   async get<Result = unknown>(
-    request: RequestReference<Result>,
+    request: RequestReference,
     { schema, signal }: ResultOptions<Result> = {},
   ): Promise<MillraceRequest<Result>> {
     return await typed(await this.#read<Result>(idOf(request), 0, signal), schema);
@@ -157,7 +104,7 @@ export class MillraceClient {
 
   /** The request when it has ended, however it did. */
   async wait<Result = unknown>(
-    request: RequestReference<Result>,
+    request: RequestReference,
     { schema, signal }: ResultOptions<Result> = {},
   ): Promise<EndedRequest<Result>> {
     const id = idOf(request);
@@ -174,7 +121,7 @@ export class MillraceClient {
 
   /** The result, when there is one. Throws MillraceClientError with the code of what stopped a request that did not succeed. */
   async result<Result = unknown>(
-    request: RequestReference<Result>,
+    request: RequestReference,
     options: ResultOptions<Result> = {},
   ): Promise<Result> {
     return succeeded(await this.wait(request, options)).result;
@@ -207,7 +154,7 @@ export class MillraceClient {
    * Whoever stops reading stops listening.
    */
   async *stream<Result = unknown>(
-    request: RequestReference<Result>,
+    request: RequestReference,
     { after = 0, signal }: StreamOptions = {},
   ): AsyncGenerator<RequestEvent<Result>, void> {
     const id = idOf(request);
@@ -225,6 +172,33 @@ export class MillraceClient {
       // The caller says what the result is.
       yield whole as RequestEvent<Result>;
     }
+  }
+
+  /**
+   * The request's events as the AI SDK's UI message stream, always from their beginning: what a server's route answers `useChat` with, as it is.
+   * With `none`, 204 for a request that has ended. The signal is that of the browser's request: when the browser leaves, so does its listener.
+   */
+  async uiMessageStream(
+    request: RequestReference,
+    { whenEnded = 'replay', signal }: UiMessageStreamOptions = {},
+  ): Promise<Response> {
+    const { response, close } = await this.#connection.open({
+      method: 'GET',
+      path: `v1/requests/${pathPart(idOf(request))}/events`,
+      query: new URLSearchParams({ format: 'ui-message-stream', whenEnded }),
+      headers: { accept: 'text/event-stream' },
+      signal,
+    });
+    const { status, headers, body } = response;
+    if (body === null || status === 204) {
+      close();
+      return new Response(null, { status: 204 });
+    }
+    const passed = uiMessageHeaders.flatMap((name): [string, string][] => {
+      const value = headers.get(name);
+      return value === null ? [] : [[name, value]];
+    });
+    return new Response(body, { status, headers: passed });
   }
 
   /**
@@ -252,10 +226,10 @@ export class MillraceClient {
   }
 
   /** Cancels the request: what waits of it never runs, what runs is aborted. Throws MillraceClientError for one that has ended. */
-  async cancel<Result = unknown>(
-    request: RequestReference<Result>,
+  async cancel(
+    request: RequestReference,
     { reason, signal }: { readonly reason?: string; readonly signal?: AbortSignal } = {},
-  ): Promise<MillraceRequest<Result>> {
+  ): Promise<MillraceRequest> {
     const answer = await this.#connection.json({
       method: 'POST',
       path: `v1/requests/${pathPart(idOf(request))}/cancel`,
