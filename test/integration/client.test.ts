@@ -196,6 +196,7 @@ describe('the client', () => {
   it('gives a token for pages', async () => {
     const { id, answer } = await submitStory();
     const { url } = await millrace.streamToken(id);
+    answer.write('Seen.');
     answer.finish();
     const response = await fetch(new URL(url, running.url));
     expect([response.status, (await response.text()).includes('event: completed')]).toEqual([200, true]);
