@@ -308,7 +308,7 @@ describe('a server that answers', () => {
       page(
         200,
         { 'content-type': 'text/event-stream' },
-        'id: 5\nevent: tomorrow\ndata: {}\n\nevent: progress\ndata: {"kind":"progress"}\n\nid: 6\nevent: failed\ndata: {"kind":"failed"}\n\n',
+        'id: 5\nevent: tomorrow\ndata: {}\n\nid: x\nevent: progress\ndata: {"kind":"progress"}\n\nid: 6\nevent: failed\ndata: {"kind":"failed"}\n\n',
       ),
     );
     expect(await collect(frames.millrace.stream('1'))).toEqual([{ id: 6, kind: 'failed' }]);
