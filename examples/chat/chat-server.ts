@@ -1,7 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
 import { z } from 'zod';
 import { type MillraceClient, MillraceClientError } from '../../src/client.ts';
 
@@ -122,5 +121,5 @@ async function send(answer: Response, response: ServerResponse): Promise<void> {
   // Before the first event, so that the page knows that its question arrived.
   response.flushHeaders();
   if (answer.body === null) response.end();
-  else await pipeline(Readable.fromWeb(answer.body as ReadableStream), response);
+  else await pipeline(Readable.fromWeb(answer.body), response);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MillraceClient } from '../../src/client.ts';
 import { createChatServer } from './chat-server.ts';
-import { bundlePage, pageHtml } from './page/bundle-page.ts';
+import { bundlePage, pageHtml } from './bundle-page.ts';
 
 /* node examples/chat/serve.ts --key-file KEY [--millrace http://127.0.0.1:3000] [--port 8080] */
 

@@ -7,7 +7,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChatModule } from '../../examples/chat/chat.module.ts';
 import { createChatServer } from '../../examples/chat/chat-server.ts';
-import { bundlePage, pageHtml } from '../../examples/chat/page/bundle-page.ts';
+import { bundlePage, pageHtml } from '../../examples/chat/bundle-page.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { MillraceClient } from '../../src/client.ts';
 import { createMillraceApp, type MillraceApp } from '../../src/host/create-millrace-app.ts';
