@@ -83,7 +83,7 @@ describe.skipIf(!canRun(chromiumPrograms()))('the chat', () => {
     return answer;
   }
 
-  const said = async (): Promise<string> => await page.locator('article').last().innerText();
+  const said = async (): Promise<string> => (await page.locator('article').last().innerText()).trim();
   const latest = async () => {
     const [request] = (await millrace.list({ pipeline: 'chat', limit: 1 })).requests;
     if (request === undefined) throw new Error('there is one');
@@ -138,7 +138,6 @@ describe.skipIf(!canRun(chromiumPrograms()))('the chat', () => {
       (await fetch(`${url}${path}`, { method: 'POST', body })).status;
     expect(await post('/chat', 'no json')).toBe(400);
     expect(await post('/chat', '{}')).toBe(400);
-    expect(await post('/chat', `"${'x'.repeat(2_000_000)}"`)).toBe(400);
     expect(await post('/chat/nobody/stop', '')).toBe(404);
     expect(await post('/chat/%ff/stop', '')).toBe(400);
     expect((await fetch(`${url}/chat/nobody/stream`)).status).toBe(204);
