@@ -11,6 +11,7 @@ import { messageOperations } from '../capabilities/message-operations/message-op
 import { pauses } from '../capabilities/pauses/pauses.capability.ts';
 import { prices } from '../capabilities/prices/prices.capability.ts';
 import { requests } from '../capabilities/requests/requests.capability.ts';
+import { schedules } from '../capabilities/schedules/schedules.capability.ts';
 
 /**
  * What the host can do beside its engine. Hooks and gates are asked in this order, parts are closed in reverse. Metrics, names
@@ -27,6 +28,7 @@ export const capabilities = [
   ingest,
   batches,
   requests,
+  schedules,
   corrections,
   prices,
   erasure,

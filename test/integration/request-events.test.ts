@@ -137,7 +137,7 @@ describe('the events of a request', () => {
       request: { id, state: 'completed', result: { text: 'Once upon a time.' }, cost: { isFinal: true } },
     });
     const spent = events.find(({ kind }) => kind === 'usage')?.data;
-    const { request } = events.at(-1)?.data as { request: { cost: { usd: string } } };
+    const { request } = (events.at(-1)?.data ?? {}) as { request: { cost: { usd: string } } };
     expect(spent).toMatchObject({ soFarUsd: request.cost.usd, usd: request.cost.usd, tokens: 30 });
     expect(Number(request.cost.usd)).toBeGreaterThan(0);
   });

@@ -33,7 +33,19 @@ import { requestTo } from './request-to.ts';
 
 /** Ids of what belongs to the team "amber". */
 export type AmberIds = Readonly<
-  Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'request', Uuid>
+  Record<
+    | 'open'
+    | 'dead'
+    | 'call'
+    | 'key'
+    | 'pause'
+    | 'erasure'
+    | 'batch'
+    | 'providerBatch'
+    | 'request'
+    | 'schedule',
+    Uuid
+  >
 >;
 
 /** Of an answer of the API, what is worked on next. */
@@ -195,7 +207,7 @@ export async function writeLedger(
 async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
-): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'request'>> {
+): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'request' | 'schedule'>> {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
       definitionOf({
@@ -243,6 +255,15 @@ async function writeOperations(
     origin: { team: 'amber', customer: 'amber-customer', feature: 'amber-feature' },
   });
   const providerBatch = await writeUnresolvedBatch(fixture.database, 'amber');
+  const schedule = await operate('post', '/v1/schedules', {
+    name: 'amber-schedule',
+    cron: '0 6 * * *',
+    message: {
+      type: 'ticket.opened',
+      data: { subject: 'amber' },
+      origin: { team: 'amber', customer: 'amber-customer', feature: 'amber-feature' },
+    },
+  });
   return {
     batch: batch.id,
     key: made.id,
@@ -250,5 +271,6 @@ async function writeOperations(
     erasure: erasure.id,
     providerBatch,
     request: request.id,
+    schedule: schedule.id,
   };
 }

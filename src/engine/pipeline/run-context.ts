@@ -45,6 +45,12 @@ export function contextOf({
           ...(validate === undefined ? {} : { validate }),
         },
       }),
+    cascade: (references, { accept, validate, ...use }) =>
+      scope.cascade(references, accept, {
+        ...(seed === undefined ? {} : { seed }),
+        ...use,
+        rules: validate === undefined ? {} : { validate },
+      }),
     embeddingModel: (reference, options) => scope.embeddingModel(reference, options),
     progress: (share) => {
       invariant(share >= 0 && share <= 1, `progress is a number from 0 to 1, not ${String(share)}`);
@@ -53,7 +59,7 @@ export function contextOf({
     reject: (reason, options = {}) => {
       throw new InvalidOutput(reason, options);
     },
-    emit: (version, data) => emitAfter(scope, () => emissions.add(version, data)),
+    emit: (version, data, options) => emitAfter(scope, () => emissions.add(version, data, options)),
   };
 }
 

@@ -89,7 +89,7 @@ export class EventStreams {
       }
     }
     if (signal.aborted) return;
-    const final = await finalEvent(await this.#options.show(request.id, viewer));
+    const final = finalEvent(await this.#options.show(request.id, viewer));
     if (final !== undefined && final.id > after) yield final;
   }
 

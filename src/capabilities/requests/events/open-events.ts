@@ -84,6 +84,8 @@ export function openEvents(options: EventsOptions): EventsParts {
     maxStallMs,
     maxStreamMs,
     onEnd: (end) => metrics.increment('request_streams_ended_total', { end }),
+    onError: (error) =>
+      logger.warn({ error }, 'a stream of events ended in the middle; its client connects again'),
     onFirstText: (seconds) => metrics.observe('request_first_text_seconds', {}, seconds),
   });
   const listeners = new RequestListeners({

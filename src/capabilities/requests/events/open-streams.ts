@@ -15,7 +15,7 @@ import { sseHeartbeat } from './sse-frame.ts';
  */
 
 /** How a stream ended. */
-export const streamEnds = ['final', 'left', 'dropped', 'time', 'stopped'] as const;
+export const streamEnds = ['final', 'left', 'dropped', 'time', 'stopped', 'failed'] as const;
 export type StreamEnd = (typeof streamEnds)[number];
 
 export interface OpenStreamsOptions {
@@ -29,6 +29,8 @@ export interface OpenStreamsOptions {
   /** The longest that a stream is open; its client connects again. */
   readonly maxStreamMs: number;
   readonly onEnd: (end: StreamEnd) => void;
+  /** Called with what ended a stream that should have gone on. */
+  readonly onError: (error: unknown) => void;
   /** Called when the first piece of published text goes out, with how long after the request was accepted that is. */
   readonly onFirstText: (seconds: number) => void;
   readonly bounds?: BoundRegistry<'request_streams'>;
@@ -44,6 +46,12 @@ export interface NewStream {
   readonly events: (signal: AbortSignal) => AsyncGenerator<StreamedEvent, void>;
   /** Called once, when it is closed. */
   readonly onClosed: () => void;
+}
+
+interface ReadableEvents {
+  readonly onStalled: () => void;
+  readonly onFailed: (error: unknown) => void;
+  readonly onDestroy: () => void;
 }
 
 const retryAfterMs = 2000;
@@ -70,7 +78,7 @@ export class OpenStreams {
 
   /** Opens a stream. Throws MILLRACE_OVERLOADED and MILLRACE_RATE_LIMITED where there are too many. */
   open(stream: NewStream): Readable {
-    const { maxStreams, maxStreamsPerKey, maxStreamMs, clock, onEnd } = this.#options;
+    const { maxStreams, maxStreamsPerKey, maxStreamMs, clock, onEnd, onError } = this.#options;
     const { share, onClosed } = stream;
     if (this.#isStopping || this.#open.size >= maxStreams)
       throw new AppError('MILLRACE_OVERLOADED', 'Too many streams are open.', { retryAfterMs });
@@ -96,6 +104,10 @@ export class OpenStreams {
       onStalled: () => {
         how = 'dropped';
       },
+      onFailed: (error) => {
+        how = 'failed';
+        onError(error);
+      },
       onDestroy: () => leaving.abort(),
     });
     readable.once('close', () => {
@@ -117,7 +129,7 @@ export class OpenStreams {
   /** Takes pieces only while there is room for them. A reader that makes none for too long is dropped. */
   #readableOf(
     pieces: AsyncGenerator<string, void>,
-    { onStalled, onDestroy }: { readonly onStalled: () => void; readonly onDestroy: () => void },
+    { onStalled, onFailed, onDestroy }: ReadableEvents,
   ): Readable {
     const { clock, maxStallMs } = this.#options;
     let stalled: Timer | undefined;
@@ -146,15 +158,16 @@ export class OpenStreams {
         stalled?.close();
         if (isPumping) return;
         isPumping = true;
-        pump().catch((error: unknown) =>
-          readable.destroy(error instanceof Error ? error : new Error(String(error))),
-        );
+        pump().catch((error: unknown) => {
+          onFailed(error);
+          readable.destroy();
+        });
       },
       destroy: (error, done) => {
         stalled?.close();
         onDestroy();
         // One that waits for room would wait for ever.
-        pieces.return().catch(() => undefined);
+        abandon(pieces);
         done(error);
       },
     });
@@ -202,6 +215,11 @@ export class OpenStreams {
       await source.return();
     }
   }
+}
+
+/** Ends a generator that nobody reads any more. */
+function abandon(pieces: AsyncGenerator<string, void>): void {
+  pieces.return().catch(() => undefined);
 }
 
 /** What the promise gives, or a heartbeat when that takes too long. */

@@ -2,8 +2,8 @@ import type { AnswerObserver } from '../../../engine/calls/call-observer.ts';
 import type { Clock, Timer } from '../../../kernel/clock.ts';
 import type { DeltaEvent } from './request-event.ts';
 
-/** How long text is collected before it is told, and how much at most. */
-const collectMs = 20;
+/** How much time lies between two pieces at least, and how much text is collected meanwhile at most. */
+const collectMs = 10;
 const maxCollected = 2048;
 /** After so many events of a run its text is collected for longer: a log has room for hours of it. */
 export const manyEvents = 1000;
@@ -18,7 +18,7 @@ export interface PublishedAnswerOptions {
   readonly onEnd: () => void;
 }
 
-/** The text of one answer on its way out, piece by piece: the first at once, the others as they collect. */
+/** The text of one answer on its way out, piece by piece: at once where the last piece is some time ago, else as it collects. */
 export class PublishedAnswer implements AnswerObserver {
   readonly #options: PublishedAnswerOptions;
   readonly #told = { text: 0, reasoning: 0 };
@@ -26,6 +26,7 @@ export class PublishedAnswer implements AnswerObserver {
   #collected = '';
   #timer: Timer | undefined;
   #count = 0;
+  #toldMs = -Infinity;
 
   constructor(options: PublishedAnswerOptions) {
     this.#options = options;
@@ -36,12 +37,11 @@ export class PublishedAnswer implements AnswerObserver {
     if (kind !== this.#kind) this.flush();
     this.#kind = kind;
     this.#collected += delta;
-    if (this.#told[kind] === 0 || this.#collected.length >= maxCollected) this.flush();
-    else
-      this.#timer ??= this.#options.clock.startTimer(
-        this.#count > manyEvents ? collectManyMs : collectMs,
-        () => this.flush(),
-      );
+    const { clock } = this.#options;
+    const pauseMs = this.#count > manyEvents ? collectManyMs : collectMs;
+    const leftMs = this.#toldMs + pauseMs - clock.monotonicMs();
+    if (leftMs <= 0 || this.#collected.length >= maxCollected) this.flush();
+    else this.#timer ??= clock.startTimer(leftMs, () => this.flush());
   }
 
   end(): void {
@@ -53,6 +53,7 @@ export class PublishedAnswer implements AnswerObserver {
   flush(): void {
     this.#timer?.close();
     this.#timer = undefined;
+    if (this.#collected !== '') this.#toldMs = this.#options.clock.monotonicMs();
     // In pieces: an answer that comes whole may be long.
     while (this.#collected !== '') {
       const text = pieceOf(this.#collected);

@@ -13,7 +13,7 @@ export const streamMetrics = {
     type: 'counter',
     unit: 'streams',
     labels: { end: streamEnds },
-    help: 'Streams of events that ended, by why: the final event was sent, the reader left, it took nothing for too long and was dropped, the stream had been open for its longest time, the process stopped.',
+    help: 'Streams of events that ended, by why: the final event was sent, the reader left, it took nothing for too long and was dropped, the stream had been open for its longest time, the process stopped, it failed.',
   },
   request_first_text_seconds: {
     type: 'histogram',
