@@ -1,6 +1,8 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { MeteredModels } from '../calls/metered-models.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
+import type { EventWaits } from '../ledger/event-waits.ts';
+import type { Joins } from '../ledger/joins.ts';
 import type { StageBacklog } from '../ledger/stage-backlog.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { EngineMetrics } from '../metrics/engine-metrics.ts';
@@ -24,6 +26,8 @@ import type { StageRegistry } from './stage-registry.ts';
 export interface RunnerServices {
   readonly ledger: MessageLedger;
   readonly backlog: StageBacklog;
+  readonly joins: Joins;
+  readonly eventWaits: EventWaits;
   readonly meteredModels: MeteredModels;
   readonly renewer: LeaseRenewer;
   readonly bodies: MessageBodies;

@@ -147,7 +147,7 @@ export class RunFailure {
     });
     if (!isOurs) return false;
     run.observer?.ended({ kind: state === 'cancelled' ? 'cancel' : 'dead_letter', code });
-    notices.ended(run);
+    await notices.ended(run);
     return true;
   }
 }
