@@ -68,9 +68,6 @@ export const thresholds = {
     quietForMinutes: 5,
     haltedForMinutes: 1,
     atRiskForMinutes: 10,
-    /** A webhook has not taken a notice for so long. */
-    noticeWaitsSeconds: 600,
-    noticeForMinutes: 5,
     /** Chunks that were given up on. */
     failedChunks: 1,
     unresolvedForMinutes: 5,
@@ -79,6 +76,12 @@ export const thresholds = {
     hinderedForMinutes: 5,
     /** Providers promise a day. */
     providerBatchAgeSeconds: 86_400,
+  },
+  webhooks: {
+    /** A webhook has not taken what it was sent for so long. */
+    waitsSeconds: 600,
+    waitsForMinutes: 5,
+    disabledForMinutes: 1,
   },
   metering: {
     /** Age of the oldest settled call that has not reached ClickHouse. */

@@ -8,6 +8,7 @@ import { processRules } from './process-rules.ts';
 import { RuleTerms } from './rule-terms.ts';
 import { stageRules } from './stage-rules.ts';
 import { successRules } from './success-rules.ts';
+import { webhookRules } from './webhook-rules.ts';
 
 /** Every rule. `timeScale` multiplies their times, for tests. */
 export function ruleGroups(timeScale = 1): readonly RuleGroup[] {
@@ -18,6 +19,7 @@ export function ruleGroups(timeScale = 1): readonly RuleGroup[] {
     successRules(terms),
     modelRules(terms),
     batchRules(terms),
+    webhookRules(terms),
     costRules(terms),
     meteringRules(terms),
     processRules(terms),

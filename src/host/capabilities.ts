@@ -10,6 +10,7 @@ import { limits } from '../capabilities/limits/limits.capability.ts';
 import { messageOperations } from '../capabilities/message-operations/message-operations.capability.ts';
 import { pauses } from '../capabilities/pauses/pauses.capability.ts';
 import { prices } from '../capabilities/prices/prices.capability.ts';
+import { webhooks } from '../capabilities/webhooks/webhooks.capability.ts';
 
 /**
  * What the host can do beside its engine. Hooks and gates are asked in this order, parts are closed in reverse. Metrics, names
@@ -27,6 +28,7 @@ export const capabilities = [
   batches,
   corrections,
   prices,
+  webhooks,
   erasure,
 ] as const;
 
