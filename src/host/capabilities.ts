@@ -10,6 +10,7 @@ import { limits } from '../capabilities/limits/limits.capability.ts';
 import { messageOperations } from '../capabilities/message-operations/message-operations.capability.ts';
 import { pauses } from '../capabilities/pauses/pauses.capability.ts';
 import { prices } from '../capabilities/prices/prices.capability.ts';
+import { requests } from '../capabilities/requests/requests.capability.ts';
 import { webhooks } from '../capabilities/webhooks/webhooks.capability.ts';
 
 /**
@@ -26,6 +27,7 @@ export const capabilities = [
   messageOperations,
   ingest,
   batches,
+  requests,
   corrections,
   prices,
   webhooks,

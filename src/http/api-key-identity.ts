@@ -9,6 +9,8 @@ export const apiScopes = [
   'messages:read',
   'messages:data',
   'messages:write',
+  'requests:read',
+  'requests:write',
   'operations:read',
   'operations:write',
   'erasures:write',

@@ -7,4 +7,6 @@
 export const largeBodyBytes: ReadonlyMap<string, number> = new Map([
   // A provider's bill, as texts in JSON.
   ['/v1/reconciliations', 8_388_608],
+  // The data of a message.
+  ['/v1/pipelines/:name/requests', 4_194_304],
 ]);

@@ -210,7 +210,7 @@ describe.skipIf(!canRunHere)('what a host does over and over', { timeout: 300_00
       'ledger.measure_coverage',
       'admission.count_models',
       'batches.find_ended_items',
-      'batches.read_trees',
+      'ledger.read_trees',
       'batches.read_answers',
       'batches.record_ends',
       'batches.claim_chunks',

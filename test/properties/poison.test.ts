@@ -50,7 +50,7 @@ const notShared: Readonly<Record<string, string>> = {
   'batches.mark-deferred-sent': 'ids that the ledger gave',
   'batches.read_answers': 'ids that the ledger gave',
   'batches.read_end_rules': 'ids that the ledger gave',
-  'batches.read_trees': 'ids that the ledger gave',
+  'ledger.read_trees': 'ids that the ledger gave',
   'batches.record_checks': 'one batch, in a form that it takes',
   'batches.record_ends': 'what the ledger said of its messages, in a form that it takes',
   'batches.set_message_ids': 'ids that the ledger gave',

@@ -3,7 +3,8 @@ import { BatchIntake } from '../../src/capabilities/batches/intake/batch-intake.
 import { BatchUploads } from '../../src/capabilities/batches/intake/batch-uploads.ts';
 import type { InputBounds } from '../../src/capabilities/batches/intake/input/input-records.ts';
 import { IntakeLedger } from '../../src/capabilities/batches/intake/intake-ledger.ts';
-import { itemTypeOf, modelsOfPipeline } from '../../src/capabilities/batches/intake/pipeline-types.ts';
+import { itemTypeOf } from '../../src/capabilities/batches/intake/pipeline-types.ts';
+import { modelsOfPipeline } from '../../src/engine/pipeline/pipeline-types.ts';
 import { ProviderBatchOperations } from '../../src/capabilities/batches/mode/provider-batch-operations.ts';
 import { BatchFiles } from '../../src/capabilities/batches/run/batch-files.ts';
 import { BatchOperations } from '../../src/capabilities/batches/run/batch-operations.ts';

@@ -54,8 +54,9 @@ export class WebhookDeliveries {
     const began = await this.#begin(signal);
     await this.#waitForAnEnd(signal);
     if (signal.aborted) await Promise.all(this.#requests);
-    await this.#record();
-    return !signal.aborted && (began || this.#requests.size > 0);
+    // Where a request has ended there is room for another.
+    const recorded = await this.#record();
+    return !signal.aborted && (began || recorded || this.#requests.size > 0);
   }
 
   /** Removes what is old; true when there is more. */
@@ -128,11 +129,11 @@ export class WebhookDeliveries {
     await ownTurn();
   }
 
-  /** Records what has ended. What cannot be recorded is recorded with the next turn. */
-  async #record(): Promise<void> {
+  /** Records what has ended; answers whether anything had. What cannot be recorded is recorded with the next turn. */
+  async #record(): Promise<boolean> {
     const { store, metrics, logger } = this.#options;
     const some = [...this.#ended];
-    if (some.length === 0) return;
+    if (some.length === 0) return false;
     const { givenUp, disabled } = await store.record(some.map(({ attempt }) => attempt));
     this.#ended.splice(0, some.length);
     const ended = new Set(givenUp);
@@ -154,5 +155,6 @@ export class WebhookDeliveries {
         'a webhook is disabled because of its answers',
       );
     }
+    return true;
   }
 }

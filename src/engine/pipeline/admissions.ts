@@ -57,6 +57,21 @@ export interface AdmissionCheck {
   check(origin: Origin, pipelines: readonly string[]): Promise<AdmissionRefusal | undefined>;
 }
 
+/** A message that may be written. */
+export interface CheckedMessage {
+  readonly sent: { readonly typeName: string; readonly version: number; readonly data: unknown };
+  readonly options: AdmitOptions;
+  /** For each stage that consumes it, the data as that takes it. */
+  readonly checked: readonly CheckedFor[];
+  /** Why it is not admitted by now; what was admitted before is admitted all the same. */
+  readonly refusal: AdmissionRefusal | undefined;
+}
+
+interface CheckedFor {
+  readonly consumer: RegisteredStage;
+  readonly data: unknown;
+}
+
 export interface AdmissionsOptions {
   readonly ledger: MessageLedger;
   readonly registry: StageRegistry;
@@ -118,22 +133,46 @@ export class Admissions {
     checkMessageData(registry, sent, maxDepth);
   }
 
+  /**
+   * Checks data that came from outside completely, with nothing written: for whoever writes something of its own before the message. Throws what
+   * `admitUnchecked` throws but for a refusal, which stands in the answer.
+   */
+  async check(
+    sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
+    options: AdmitOptions,
+  ): Promise<CheckedMessage> {
+    const { check } = this.#options;
+    const turn = new EventLoopTurn(this.#options.clock);
+    const stored = { ...sent, data: storedForm(sent.typeName, sent.data, this.#options.maxDepth) };
+    if (turn.isOver) await turn.giveWay();
+    const origin = parseOrigin(options.origin);
+    const consumers = this.#consumersOf(sent.typeName, sent.version);
+    const checked = checkedFor(consumers, stored);
+    return {
+      sent: stored,
+      options: { ...options, origin },
+      checked,
+      refusal: await check?.check(origin, pipelinesOf(consumers)),
+    };
+  }
+
+  /** Writes a message that was checked, under this id; the same one again is a duplicate. Durable when it resolves. */
+  async admitChecked({ sent, options, checked }: CheckedMessage, messageId: Uuid): Promise<AdmissionReceipt> {
+    const envelope = this.#commonEnvelope(sent, options.origin, { ...options, messageId });
+    return await this.#writeTraced(sent, envelope, checked, options);
+  }
+
   async #admitStored(
     sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
-    const { check, tracer } = this.#options;
+    const { check } = this.#options;
     const origin = parseOrigin(options.origin);
     const envelope = this.#commonEnvelope(sent, origin, options);
     const consumers = this.#consumersOf(sent.typeName, sent.version);
     const turn = new EventLoopTurn(this.#options.clock);
-    const checked = consumers.map((consumer) => ({
-      consumer,
-      data: consumer.definition.consumes.read(sent.version, sent.data),
-    }));
-    const refusal = await check?.check(origin, [
-      ...new Set(consumers.map(({ definition }) => definition.pipeline)),
-    ]);
+    const checked = checkedFor(consumers, sent);
+    const refusal = await check?.check(origin, pipelinesOf(consumers));
     if (refusal !== undefined) {
       const messageIds = idsOf(envelope, consumers);
       // What came before is notified again: its sender may not have heard the answer.
@@ -144,8 +183,18 @@ export class Admissions {
     }
     // Writing large data as JSON takes as long as checking it.
     if (turn.isOver) await turn.giveWay();
+    return await this.#writeTraced(sent, envelope, checked, options);
+  }
+
+  async #writeTraced(
+    sent: { readonly typeName: string; readonly data: unknown },
+    envelope: CommonEnvelope,
+    checked: readonly CheckedFor[],
+    options: AdmitOptions,
+  ): Promise<AdmissionReceipt> {
+    const { tracer } = this.#options;
     if (tracer === undefined) return await this.#write(sent, envelope, checked, options);
-    const span = admissionSpan(tracer, sent.typeName, origin, options.traceParent);
+    const span = admissionSpan(tracer, sent.typeName, envelope.origin, options.traceParent);
     try {
       const traced = { ...envelope, traceParent: span.traceParent };
       const receipt = await this.#write(sent, traced, checked, options);
@@ -160,7 +209,7 @@ export class Admissions {
   async #write(
     sent: { readonly typeName: string; readonly data: unknown },
     envelope: CommonEnvelope,
-    checked: readonly { readonly consumer: RegisteredStage; readonly data: unknown }[],
+    checked: readonly CheckedFor[],
     { lane: asked }: AdmitOptions,
   ): Promise<AdmissionReceipt> {
     const { bodies } = this.#options;
@@ -216,14 +265,15 @@ export class Admissions {
   #commonEnvelope(
     sent: { readonly typeName: string; readonly version: number },
     origin: Origin,
-    options: AdmitOptions,
+    options: AdmitOptions & { readonly messageId?: Uuid },
   ): CommonEnvelope {
     const at = this.#options.clock.now();
     const source = boundedText('source', options.source ?? 'millrace');
     const eventId = options.id === undefined ? undefined : boundedText('id', options.id);
     // An id that the sender chose must lead to the same row whenever it comes, so time has no part in it. The team has,
     // so that no team can take the place of another's message.
-    const id = eventId === undefined ? newId(at) : messageIdOf(origin.team, source, eventId);
+    const id =
+      options.messageId ?? (eventId === undefined ? newId(at) : messageIdOf(origin.team, source, eventId));
     return {
       id,
       source,
@@ -260,6 +310,20 @@ export function checkMessageData(
     definition.consumes.read(sent.version, data);
   }
   return data;
+}
+
+function checkedFor(
+  consumers: readonly RegisteredStage[],
+  sent: { readonly version: number; readonly data: unknown },
+): readonly CheckedFor[] {
+  return consumers.map((consumer) => ({
+    consumer,
+    data: consumer.definition.consumes.read(sent.version, sent.data),
+  }));
+}
+
+function pipelinesOf(consumers: readonly RegisteredStage[]): readonly string[] {
+  return [...new Set(consumers.map(({ definition }) => definition.pipeline))];
 }
 
 function consumersOf(registry: StageRegistry, typeName: string, version: number): readonly RegisteredStage[] {

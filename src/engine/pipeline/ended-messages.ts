@@ -12,6 +12,12 @@ interface EndedMessage {
  */
 export class EndedMessages {
   readonly #listeners = new Map<Uuid, Set<() => void>>();
+  readonly #watchers: ((rootId: Uuid) => void)[] = [];
+
+  /** Calls `watcher` whenever a message of any tree ends here, for as long as the process lives. It must be cheap, and never throw. */
+  watch(watcher: (rootId: Uuid) => void): void {
+    this.#watchers.push(watcher);
+  }
 
   /** Calls `listener` whenever a message of the tree ends here, until the returned function is called. */
   listen(rootId: Uuid, listener: () => void): () => void {
@@ -25,6 +31,7 @@ export class EndedMessages {
 
   /** A message has ended. */
   tell({ rootId }: EndedMessage): void {
+    for (const watcher of this.#watchers) watcher(rootId);
     for (const listener of this.#listeners.get(rootId) ?? []) listener();
   }
 }

@@ -16,14 +16,15 @@ import type { BatchInput } from './input/input-records.ts';
 import type { IncomingBatch, IntakeLedger } from './intake-ledger.ts';
 import { type CreateBatchRequest, digestOf } from './intake-requests.ts';
 import { otherBatch, sameAs } from './same-batch.ts';
-import type { AskedType, ItemType } from './pipeline-types.ts';
+import type { AskedEntry } from '../../../engine/pipeline/pipeline-types.ts';
+import type { ItemType } from './pipeline-types.ts';
 
 export interface BatchIntakeOptions {
   readonly ledger: IntakeLedger;
   readonly uploads: BatchUploads;
   readonly estimates: BatchEstimates;
   /** Which messages the items are. Throws MILLRACE_BATCH_TYPE_UNCLEAR. */
-  readonly itemTypeOf: (asked: AskedType) => ItemType;
+  readonly itemTypeOf: (asked: AskedEntry) => ItemType;
   /** What can check the output; undefined where that is not known. */
   readonly validators?: Pick<BatchValidators, 'names'> | undefined;
   /** Who can be told of batches. */

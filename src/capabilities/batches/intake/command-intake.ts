@@ -12,7 +12,8 @@ import { BatchIntake, type BatchIntakeOptions } from './batch-intake.ts';
 import { BatchUploads, type BatchUploadsOptions } from './batch-uploads.ts';
 import { IntakeLedger } from './intake-ledger.ts';
 import type { BatchIntakeSettings } from './open-intake.ts';
-import { itemTypeOf, modelsOfPipeline } from './pipeline-types.ts';
+import { modelsOfPipeline } from '../../../engine/pipeline/pipeline-types.ts';
+import { itemTypeOf } from './pipeline-types.ts';
 
 /** What it reads of the configuration. */
 export interface IntakeCommandSettings extends BatchIntakeSettings {

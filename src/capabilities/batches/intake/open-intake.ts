@@ -8,7 +8,8 @@ import { BatchIntake } from './batch-intake.ts';
 import { BatchUploads } from './batch-uploads.ts';
 import { IntakeLedger } from './intake-ledger.ts';
 import type { IntakeSettings } from './intake-settings.ts';
-import { itemTypeOf, modelsOfPipeline } from './pipeline-types.ts';
+import { modelsOfPipeline } from '../../../engine/pipeline/pipeline-types.ts';
+import { itemTypeOf } from './pipeline-types.ts';
 
 /** What the intake of batches reads of the configuration. */
 export interface BatchIntakeSettings {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { defineStage } from '../../../engine/pipeline/stage-definition.ts';
 import { type RegisteredStage, StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
 import { defineMessage } from '../../../messages/message-type.ts';
-import { itemTypeOf, modelsOfPipeline } from './pipeline-types.ts';
+import { modelsOfPipeline } from '../../../engine/pipeline/pipeline-types.ts';
+import { itemTypeOf } from './pipeline-types.ts';
 
 const schema = z.object({});
 const First = defineMessage('first')

@@ -2,15 +2,9 @@ import { AppError } from '../../../kernel/app-error.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
 import type { AnswerWaste } from '../../../engine/calls/answer-waste.ts';
 import { hasEnded } from '../../../engine/ledger/message-state.ts';
+import type { TreeMessage } from '../../../engine/ledger/tree-messages.ts';
 import type { MessageBodies } from '../../../engine/pipeline/message-bodies.ts';
-import {
-  chunkKey,
-  type ChunkRules,
-  type EndingItem,
-  type EndLedger,
-  type ItemEnding,
-  type TreeMessage,
-} from './end-ledger.ts';
+import { chunkKey, type ChunkRules, type EndingItem, type EndLedger, type ItemEnding } from './end-ledger.ts';
 import { composeEnd, type EndedTree, type FailedPart, type SaidPart } from './item-end.ts';
 
 /** What the pipeline says of one item, and of the items whose ends are composed at the same time, at most. */

@@ -2,9 +2,7 @@ import { jsonRow, jsonRows } from '../../../drivers/sql-database/json-rows.ts';
 import type { SqlDatabase, SqlStatement } from '../../../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
 import { formatUsd, usd } from '../../../kernel/money.ts';
-import type { StoredBody } from '../../../engine/ledger/stored-message.ts';
-import { bodyOf } from '../../../engine/ledger/stored-message.ts';
-import type { MessageState } from '../../../engine/ledger/message-state.ts';
+import { readTreeMessages, type TreeMessage } from '../../../engine/ledger/tree-messages.ts';
 import type { TokenCounts } from '../../../pricing/token-classes.ts';
 import type { BatchMetrics } from '../batch-metrics.ts';
 import type { BatchState, Cause, ItemEnd } from '../batch.ts';
@@ -32,23 +30,6 @@ export const firstPlace: ItemPlace = {
   chunk: 0,
   position: 0,
 };
-
-/** A message of an ended tree. */
-export interface TreeMessage {
-  readonly rootId: Uuid;
-  readonly hops: number;
-  readonly state: MessageState;
-  readonly stage: string;
-  readonly type: string;
-  readonly code: string | undefined;
-  readonly attempts: number;
-  /** Of an output. */
-  readonly body: StoredBody | undefined;
-  /** Of a handler after which nothing came; JSON. */
-  readonly result: string | undefined;
-  /** Of a dead letter: the account of its last failure, as JSON. */
-  readonly detail: string | undefined;
-}
 
 /** A good answer that a message of a tree got. */
 export interface TreeAnswer extends UsedAnswer {
@@ -163,20 +144,8 @@ export class EndLedger {
     );
   }
 
-  async readTrees(rootIds: readonly Uuid[]): Promise<readonly TreeMessage[]> {
-    const { rows } = await this.#database.query<TreeRow>(sql.readTrees, [rootIds]);
-    return rows.map((row) => ({
-      rootId: row.root_id,
-      hops: row.hops,
-      state: row.state,
-      stage: row.stage,
-      type: row.type,
-      code: row.error_code ?? undefined,
-      attempts: row.attempts,
-      body: row.stage === '' ? bodyOf(row) : undefined,
-      result: row.result ?? undefined,
-      detail: row.detail ?? undefined,
-    }));
+  readTrees(rootIds: readonly Uuid[]): Promise<readonly TreeMessage[]> {
+    return readTreeMessages(this.#database, rootIds);
   }
 
   /** The good answers of trees. */
@@ -279,20 +248,6 @@ interface RulesRow {
   readonly retries: number;
   readonly state: BatchState;
   readonly cause: string | null;
-}
-
-interface TreeRow {
-  readonly root_id: Uuid;
-  readonly hops: number;
-  readonly state: MessageState;
-  readonly stage: string;
-  readonly type: string;
-  readonly error_code: string | null;
-  readonly attempts: number;
-  readonly body: string | null;
-  readonly body_ref: string | null;
-  readonly result: string | null;
-  readonly detail: string | null;
 }
 
 interface AnswerRow {

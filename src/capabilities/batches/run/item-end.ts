@@ -6,7 +6,7 @@ import {
   type TokenCounts,
 } from '../../../pricing/token-classes.ts';
 import type { ItemEnd } from '../batch.ts';
-import { isPassing } from './passing-failures.ts';
+import { isPassing } from '../../../engine/passing-failures.ts';
 
 /*
  * How an item ends, from how its messages did: a pure function, so that whoever composes the end a second time, after a crash,

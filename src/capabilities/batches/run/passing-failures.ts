@@ -1,36 +1,9 @@
 import type { ErrorCode } from '../../../kernel/error-codes.ts';
 
 /*
- * Which failures concern more than the item that met them. What an item did to itself (bad input, a refusal, a bug of the handler)
- * will be so again. What happened to it (a rate limit, an outage, a key that ran out) passes, or is repaired: its whole chunk is then
- * begun again later. What the stores do to it stops everything.
+ * What it means for a batch that the message of an item is refused. What passes (src/engine/passing-failures.ts) is waited for; what the stores
+ * do to it stops everything.
  */
-
-/** An item died of it, after all attempts of its stage. */
-const passing = new Set<string>([
-  'MILLRACE_MODEL_RATE_LIMITED',
-  'MILLRACE_MODEL_OVERLOADED',
-  'MILLRACE_MODEL_SERVER_ERROR',
-  'MILLRACE_MODEL_TIMEOUT',
-  'MILLRACE_MODEL_NETWORK',
-  'MILLRACE_MODEL_STALLED',
-  'MILLRACE_MODEL_ABORTED',
-  // A key that ran out, or has no money left, is renewed.
-  'MILLRACE_MODEL_AUTHENTICATION',
-  'MILLRACE_STAGE_TIMEOUT',
-  'MILLRACE_MESSAGE_STALLED',
-  'MILLRACE_LEASE_EXPIRED',
-  'MILLRACE_LEDGER_BUSY',
-  'MILLRACE_DATABASE_UNAVAILABLE',
-  'MILLRACE_DATABASE_CONFLICT',
-  'MILLRACE_DATABASE_FAILED',
-  'MILLRACE_PAYLOAD_UNAVAILABLE',
-] satisfies readonly ErrorCode[]);
-
-/** Whether what an item died of may be over when its chunk is begun again. */
-export function isPassing(code: string): boolean {
-  return passing.has(code);
-}
 
 /** A store cannot take what is admitted. */
 const ofStores = new Set<string>([

@@ -1,0 +1,7 @@
+import type { ClosedNames } from '../capability.ts';
+
+/** What requests add to the closed lists of names. */
+export const requestNames = {
+  jobs: ['request_ends', 'prune_requests'],
+  bounds: ['request_writes', 'request_waits'],
+} as const satisfies Partial<ClosedNames>;
