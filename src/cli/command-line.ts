@@ -36,6 +36,7 @@ import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
 import { nameUnknownOptionsFirst } from './unknown-options.ts';
 import { addTailCommand } from '../capabilities/message-operations/tail-command.ts';
+import { addWebhooksCommand } from '../capabilities/webhooks/webhooks-command.ts';
 
 /** Runs one command line, without the program's name. Resolves with the exit code after the last effect. */
 export async function runCommandLine(
@@ -104,6 +105,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addProvidersCommand,
     addPricesCommand,
     addProviderBatchesCommand,
+    addWebhooksCommand,
     addKeysCommand,
     addAuditCommand,
     addSimulatorCommand,

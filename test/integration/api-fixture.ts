@@ -59,6 +59,9 @@ import type { PayloadCleaner } from '../../src/engine/maintenance/payload-cleane
 import { LimitService } from '../../src/capabilities/limits/limit-service.ts';
 import { SetLimits } from '../../src/capabilities/limits/set-limits.ts';
 import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
+import { AddressPolicy } from '../../src/capabilities/webhooks/address-policy.ts';
+import { EndpointStore } from '../../src/capabilities/webhooks/endpoint-store.ts';
+import { WebhookService } from '../../src/capabilities/webhooks/webhook-service.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 import { Admissions } from '../../src/engine/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/engine/pipeline/message-bodies.ts';
@@ -252,6 +255,14 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [
           BatchReports,
           new BatchReports({ database, findPrice: (question) => packagedPriceBook().findPrice(question) }),
+        ],
+        [
+          WebhookService,
+          new WebhookService({
+            store: new EndpointStore(database),
+            policy: new AddressPolicy({ allowPrivate: [], allowHttp: false, ports: [443] }),
+            clock: systemClock,
+          }),
         ],
         [PauseService, new PauseService(new Blocks({ database, clock: systemClock }))],
         ...provided,

@@ -66,6 +66,21 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
     },
   ],
   unsetPriceOverride: [{ path: others.call, query: 'reason=x' }],
+  listWebhooks: [{}],
+  createWebhook: [
+    { body: { name: 'x', url: 'https://hooks.example.com/', team: 'amber' } },
+    { body: { name: 'amber-hook', url: 'https://hooks.example.com/', events: ['request.completed'] } },
+  ],
+  getWebhook: [{ path: others.webhook }],
+  deleteWebhook: [{ path: others.webhook }],
+  rotateWebhookSecret: [{ path: others.webhook, body: {} }],
+  disableWebhook: [{ path: others.webhook, body: {} }],
+  enableWebhook: [{ path: others.webhook, body: {} }],
+  testWebhook: [{ path: others.webhook }],
+  listWebhookDeliveries: [{ path: others.webhook }, { path: others.webhook, query: 'state=pending' }],
+  redeliverWebhook: [{ path: others.webhook, body: { from: '2000-01-01' } }],
+  getWebhookDelivery: [{ path: others.delivery }],
+  redeliverWebhookDelivery: [{ path: others.delivery, body: {} }],
   listDeadLetters: [
     {},
     { query: 'team=amber' },
@@ -209,10 +224,21 @@ describe('a key of one team', () => {
         (select count(*)::int from millrace.quotas) as all_budgets,
         (select count(*)::int from millrace.billing_periods) as periods,
         (select count(*)::int from millrace.price_overrides) as prices,
+        (select count(*)::int from millrace.webhook_endpoints where team = 'amber' and state = 'enabled' and previous_secret is null) as webhooks,
         (select count(*)::int from millrace.messages where team = 'amber') as messages`,
     });
     expect(rows).toEqual([
-      { keys: 1, pauses: 1, limits: 0, budgets: 1, all_budgets: 2, periods: 2, prices: 0, messages: 2 },
+      {
+        keys: 1,
+        pauses: 1,
+        limits: 0,
+        budgets: 1,
+        all_budgets: 2,
+        periods: 2,
+        prices: 0,
+        webhooks: 1,
+        messages: 2,
+      },
     ]);
   });
 

@@ -33,13 +33,26 @@ import { requestTo } from './request-to.ts';
 
 /** Ids of what belongs to the team "amber". */
 export type AmberIds = Readonly<
-  Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch', Uuid>
+  Record<
+    | 'open'
+    | 'dead'
+    | 'call'
+    | 'key'
+    | 'pause'
+    | 'erasure'
+    | 'batch'
+    | 'providerBatch'
+    | 'webhook'
+    | 'delivery',
+    Uuid
+  >
 >;
 
 /** Of an answer of the API, what is worked on next. */
 interface Answered {
   readonly id: Uuid;
   readonly key?: string;
+  readonly delivery?: Uuid;
   readonly pause?: { readonly id: Uuid };
   readonly reconciliations?: readonly { readonly id: Uuid }[];
 }
@@ -195,7 +208,7 @@ export async function writeLedger(
 async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
-): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch'>> {
+): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'webhook' | 'delivery'>> {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
       definitionOf({
@@ -238,6 +251,21 @@ async function writeOperations(
     feature: 'amber-feature',
     pipeline: 'support',
   });
+  const webhook = await operate('post', '/v1/webhooks', {
+    name: 'amber-hook',
+    url: 'https://amber.example.com/',
+    team: 'amber',
+    events: ['request.completed'],
+  });
+  const { delivery = '' } = await operate('post', `/v1/webhooks/${webhook.id}/test`);
   const providerBatch = await writeUnresolvedBatch(fixture.database, 'amber');
-  return { batch: batch.id, key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id, providerBatch };
+  return {
+    batch: batch.id,
+    key: made.id,
+    pause: placed.pause?.id ?? '',
+    erasure: erasure.id,
+    providerBatch,
+    webhook: webhook.id,
+    delivery,
+  };
 }
