@@ -1,4 +1,5 @@
 import { onEachLedger } from '../support/each-ledger.ts';
-import { webhooksContract } from './webhooks.contract.ts';
+import { webhookDeliveriesContract } from './webhook-deliveries.contract.ts';
+import { webhookEndpointsContract } from './webhook-endpoints.contract.ts';
 
-onEachLedger(webhooksContract);
+onEachLedger(webhookDeliveriesContract, webhookEndpointsContract);

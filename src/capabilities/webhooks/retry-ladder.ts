@@ -4,7 +4,9 @@
  */
 
 /** The pauses before the attempts, in seconds. */
-export const ladderSeconds = [0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400] as const;
+export const ladderSeconds: readonly number[] = [
+  0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400,
+];
 export const maxAttempts = ladderSeconds.length;
 const jitterShare = 0.2;
 
