@@ -2,6 +2,6 @@
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-for (const part of ['src', 'examples', 'bench', 'test', '.tsbuildinfo']) {
+for (const part of ['src', 'examples', 'dashboards', 'scripts', 'test', '.built', '.tsbuildinfo']) {
   rmSync(fileURLToPath(new URL(`../dist/${part}`, import.meta.url)), { recursive: true, force: true });
 }

@@ -52,8 +52,8 @@ export async function openStores(
   };
   try {
     onStep('the ledger');
-    const database = keep(await openDatabase(configuration, worker));
     const { migrate: migrates } = configuration.startup;
+    const database = keep(await openDatabase(configuration, worker, { migrates }));
     if (migrates) await migrate(database);
     onStep('the payload store');
     const payloads = keep(await openPayloads(configuration));
@@ -75,18 +75,28 @@ export async function openStores(
   }
 }
 
-/** The ledger's database, as it is: nothing is migrated. */
+/**
+ * The ledger's database, as it is: nothing is migrated. A new embedded one has the migrations from the start where its caller will see to
+ * them: they are in what it is copied from.
+ */
 export async function openDatabase(
   { ledger, dataDirectory }: Configuration,
   worker: string,
+  { migrates = false }: { readonly migrates?: boolean } = {},
 ): Promise<SqlDatabase> {
   if (ledger.url === undefined) {
-    const { PgliteSqlDatabase } = await loadOptional(
+    const { PgliteSqlDatabase, migratedArchive } = await loadOptional(
       'The embedded ledger',
       embeddedPackages,
-      () => import('../drivers/sql-database/sql-database.pglite.ts'),
+      async () => ({
+        ...(await import('../drivers/sql-database/sql-database.pglite.ts')),
+        ...(await import('../drivers/sql-database/migrated-pglite.ts')),
+      }),
     );
-    return PgliteSqlDatabase.open({ dataDirectory: join(resolve(dataDirectory), 'ledger') });
+    return PgliteSqlDatabase.open({
+      dataDirectory: join(resolve(dataDirectory), 'ledger'),
+      ...(migrates ? { archive: migratedArchive } : {}),
+    });
   }
   return PostgresSqlDatabase.open({
     connectionString: ledger.url,

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makePgliteTemplate } from '../../src/drivers/sql-database/pglite-template.ts';
+import { makeMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
 import { type ChaosSettings, limitsOf, type StoresKind } from './chaos-settings.ts';
 import type { Evidence, StoreEvidence } from './evidence.ts';
 import { FaultInjector, type StruckFault } from './fault-injector.ts';
@@ -116,7 +116,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
     // What every embedded database of the run is copied from; else each start would make its own.
     if (stores === 'embedded' && options.isMigrated === true)
       await fillHostDirectory(join(directory, 'data'));
-    else if (stores === 'embedded') await makePgliteTemplate();
+    else if (stores === 'embedded') await makeMigratedPglite();
     const processes = makeProcesses(settings, rolesOf(stores, options.workers), servers);
     opened.push({ stop: () => endAll(processes, (host) => host.kill()) });
     const [front] = processes.values();

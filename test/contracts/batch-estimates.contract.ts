@@ -180,6 +180,23 @@ export function batchEstimatesContract(_: string, open: () => Promise<SqlDatabas
       await ledger.define([]);
     });
 
+    it('finds the budget that has least left, however many others have a name before its', async () => {
+      await ended(1);
+      const ledger = new BudgetLedger(database);
+      const wide = Array.from({ length: 120 }, (_, index) =>
+        budget(`a-${index}`, { team: 'blue', limitUsd: String(1000 + index) }),
+      );
+      await ledger.define([...wide, budget('small', { team: 'blue', atLimit: 'refuse' })]);
+      await estimate(1000);
+      const intake = intakeOver(database);
+      const id = (await intake.named('blue', 'estimated'))?.id ?? '';
+      await expect(intake.start(id, '', operator)).rejects.toMatchObject({
+        code: 'MILLRACE_BATCH_OVER_BUDGET',
+        message: expect.stringContaining('budget "small"') as unknown,
+      });
+      await ledger.define([]);
+    });
+
     it('does not keep a batch from being started for budgets that stop nothing, or have room', async () => {
       await ended(1);
       const ledger = new BudgetLedger(database);

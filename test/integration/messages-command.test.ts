@@ -162,4 +162,20 @@ describe('a message', () => {
       { kind: 'ended', state: 'completed' },
     ]);
   });
+
+  it('that nothing works on is not waited for without an end where no host runs', async () => {
+    const id = await admit('fail', 'T-3');
+    const state = async () => (await host.service(MessageService).tree(id, {}))?.messages[0]?.state;
+    await expect.poll(state, patience).toBe('completed');
+    const stuck = await admit('hang', 'T-4');
+    await expect.poll(() => hanging, patience).toBe(2);
+    await host.stop();
+    expect(await succeed('messages', 'wait', id)).toBe(`${id} completed\n`);
+    const refused = await run('messages', 'wait', stuck);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain('MILLRACE_WAIT_NO_HOST');
+    expect((await run('messages', 'wait', stuck, '--timeout', '0.2')).stderr).toContain(
+      'MILLRACE_WAIT_TIMEOUT',
+    );
+  });
 });

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchDocument } from '../../src/capabilities/batches/batch-document.ts';
-import { makePgliteTemplate } from '../../src/drivers/sql-database/pglite-template.ts';
+import { makeMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
@@ -131,7 +131,7 @@ export async function runKilledBatch(options: KilledBatchOptions): Promise<Batch
     });
     closing.push(() => simulator.stop());
     const services = stores === 'services' ? await startServices(directory, closing) : undefined;
-    if (services === undefined) await makePgliteTemplate();
+    if (services === undefined) await makeMigratedPglite();
     const hosts = Array.from({ length: services === undefined ? 1 : 2 }, (_, place) => {
       const host = {
         directory: join(directory, `host-${place}`),

@@ -7,7 +7,7 @@ import { packageRoot } from '../../src/kernel/package-root.ts';
 
 /*
  * The built package, for tests of what users run. It is built when its sources are newer than the last build that a
- * test made, and by one process only: the others wait for it.
+ * test made, and by one process only: the others wait for it. With its declarations, as it is packed.
  */
 
 const root = packageRoot();
@@ -25,7 +25,7 @@ export async function builtCommand(): Promise<string> {
     }
     try {
       const startedAt = new Date();
-      await promisify(execFile)('npm', ['run', '--silent', 'build'], { cwd: root });
+      await promisify(execFile)('npm', ['run', '--silent', 'build', '--', '--declarations'], { cwd: root });
       writeFileSync(stamp, startedAt.toISOString());
     } finally {
       rmSync(lock, { recursive: true, force: true });

@@ -31,6 +31,9 @@ export interface OperatorMessages {
   readonly accounts: MessageCosts;
   readonly waiter: MessageWaiter;
   readonly tail: MessageTail;
+  readonly search: MessageSearch;
+  /** Whether no host can work on messages while the command runs. */
+  readonly isAlone: boolean;
 }
 
 /** Messages in an operator's command, beside a running host too. Throws what opening the ledger throws. */
@@ -65,6 +68,8 @@ export async function withOperatorMessages<Result>(
         accounts: new MessageCosts(database),
         waiter: new MessageWaiter({ search, clock }),
         tail: new MessageTail(database),
+        search,
+        isAlone: access.isAlone,
       });
       await publisher?.drain();
       return result;

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { invalidRequest, parseRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
+import { hasEnded } from '../../engine/ledger/message-state.ts';
+import { messageOperationErrors } from './message-operation-errors.ts';
 import type { MessageList, Steered } from './message-documents.ts';
 import { listMessagesSchema, maxListedMessages, maxSteered, steerRequestSchema } from './message-requests.ts';
 import type { MessageEnd } from './message-waiter.ts';
@@ -161,13 +163,24 @@ async function waitForMessage(
     includeChildren: children,
     ...(timeout === undefined ? {} : { timeoutMs: secondsOf(timeout) * 1000 }),
   };
-  const end = await withMessages(context, options, false, ({ waiter }): Promise<MessageEnd> =>
-    waiter.wait(id, waiting),
-  );
+  const end = await withMessages(context, options, false, async (messages): Promise<MessageEnd> => {
+    if (messages.isAlone && timeout === undefined) await requireEnd(messages, id, children);
+    return await messages.waiter.wait(id, waiting);
+  });
   const code = end.errorCode === undefined ? '' : ` (${end.errorCode})`;
   const others = children ? `, ${end.messages} messages in all, ${end.failed} of them without success` : '';
   print(context, options.json === true ? json(end) : `${id} ${end.state}${code}${others}`);
   return end.state === 'completed' && end.failed === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+/** Throws MILLRACE_WAIT_NO_HOST for a message that nothing works on, so that a wait for it would never end. */
+async function requireEnd({ search }: OperatorMessages, id: string, children: boolean): Promise<void> {
+  const progress = await search.progress(id, {}, { children });
+  if (progress === undefined || (children ? progress.open === 0 : hasEnded(progress.state))) return;
+  throw new AppError(
+    messageOperationErrors.MILLRACE_WAIT_NO_HOST,
+    `Message ${id} is ${progress.state}, and no host runs on this installation: it would never end.`,
+  );
 }
 
 function secondsOf(text: string): number {

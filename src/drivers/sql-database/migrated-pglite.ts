@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { migrate, postgresMigrations } from './migrator.ts';
-import { makeMigratedTemplate, migratedArchive } from './pglite-template.ts';
+import { hasMigratedTemplate, keepMigratedTemplate, readMigratedTemplate } from './pglite-template.ts';
 import { PgliteSqlDatabase } from './sql-database.pglite.ts';
 
 /**
@@ -8,19 +8,14 @@ import { PgliteSqlDatabase } from './sql-database.pglite.ts';
  * the template (some 40 MB) once it was read: who opens a database for a test opens the next one for another.
  */
 export async function openMigratedPglite(): Promise<PgliteSqlDatabase> {
-  reading ??= readArchive();
-  const archive = await reading;
-  const database = await PgliteSqlDatabase.open(archive === undefined ? {} : { archive });
-  if (archive === undefined) await migrate(database);
-  return database;
+  return await PgliteSqlDatabase.open({ archive: () => (reading ??= readArchive()) });
 }
 
-let reading: Promise<Buffer<ArrayBuffer> | undefined> | undefined;
+let reading: Promise<Buffer<ArrayBuffer>> | undefined;
 
-async function readArchive(): Promise<Buffer<ArrayBuffer> | undefined> {
+async function readArchive(): Promise<Buffer<ArrayBuffer>> {
   try {
-    await makeMigratedPglite();
-    return await migratedArchive(await migrationsDigest());
+    return await migratedArchive();
   } catch (error) {
     // The next one tries anew.
     reading = undefined;
@@ -28,17 +23,23 @@ async function readArchive(): Promise<Buffer<ArrayBuffer> | undefined> {
   }
 }
 
+/** What a new ledger database is a copy of: the template with all migrations, which the first one makes. */
+export async function migratedArchive(): Promise<Buffer<ArrayBuffer>> {
+  await makeMigratedPglite();
+  return await readMigratedTemplate(await migrationsDigest());
+}
+
 /** Makes that template, if it is not there yet. Part of the build. */
 export async function makeMigratedPglite(): Promise<void> {
-  await makeMigratedTemplate(await migrationsDigest(), async () => {
-    const database = await PgliteSqlDatabase.open();
-    try {
-      await migrate(database);
-      return await database.dump();
-    } finally {
-      await database.close();
-    }
-  });
+  const digest = await migrationsDigest();
+  if (hasMigratedTemplate(digest)) return;
+  const database = await PgliteSqlDatabase.make();
+  try {
+    await migrate(database);
+    await keepMigratedTemplate(digest, await database.dump());
+  } finally {
+    await database.close();
+  }
 }
 
 async function migrationsDigest(): Promise<string> {

@@ -10,12 +10,11 @@ import { packageRoot } from '../../kernel/package-root.ts';
 
 /*
  * A new PGlite database is the copy of a template, because making one from nothing (initdb in WASM) takes seconds and
- * close to a gigabyte of memory. The template is an archive of an empty database, made by the build, or in an installed
- * package (whose tarball would be five times as large with it) by the first database. Where it cannot be kept, because the
- * package's folder is not to be written to, every database is made the slow way.
- *
- * A second template has the migrations applied, for tests that open a database each. It is named by what it was made of,
- * so that one of another time is passed over.
+ * close to a gigabyte of memory. Templates are archives: one of a database that has the migrations, made by the build, or in
+ * an installed package (whose tarball would be five times as large with it) by the first database; it is named by what it was
+ * made of, so that one of another time is passed over. And one of an empty database, made when one is asked for, as by a ledger
+ * that a command opens without migrating it. Where they cannot be kept, because the package's folder is not to be written to,
+ * every process makes them the slow way.
  *
  * On disk the copy is made beside and renamed into place when it is whole: a process killed meanwhile leaves no
  * half-made database behind that looks like a whole one.
@@ -49,10 +48,10 @@ const memorySettings = [
   'default_statistics_target=20',
 ];
 
-/** Opens PGlite on `dataDirectory`, which is made when it does not exist, or in memory, there as a copy of `archive`. */
+/** Opens PGlite on `dataDirectory`, which is made when it does not exist, or in memory; what is new is a copy of the archive. */
 export async function openPglite(
   dataDirectory: string | undefined,
-  archive?: Buffer<ArrayBuffer>,
+  archive: () => Promise<Buffer<ArrayBuffer>> = emptyArchive,
 ): Promise<PGlite> {
   const options = {
     relaxedDurability: false,
@@ -61,40 +60,39 @@ export async function openPglite(
   if (dataDirectory === undefined) {
     return await PGlite.create({
       ...options,
-      loadDataDir: new ArchiveBlob(archive ?? (await templateArchive())),
+      loadDataDir: new ArchiveBlob(await archive()),
     });
   }
   if (!existsSync(dataDirectory)) {
     const draft = `${dataDirectory}.draft`;
     rmSync(draft, { recursive: true, force: true });
-    unpack(await templateArchive(), draft);
+    unpack(await archive(), draft);
     renameSync(draft, dataDirectory);
   }
   return await PGlite.create({ ...options, dataDir: dataDirectory });
 }
 
-/** Makes the template's file for the installed PGlite, if it is not there yet. Part of the build. */
-export async function makePgliteTemplate(): Promise<void> {
-  const path = templatePath('empty');
-  if (!existsSync(path)) await writeTemplate(path, await newDatabase());
+/** Whether there is a template that has the migrations of this digest. */
+export function hasMigratedTemplate(digest: string): boolean {
+  return hasTemplate(migratedPath(digest));
 }
 
-/** Makes the template that has the migrations of this digest, if it is not there yet, in the place of older ones. */
-export async function makeMigratedTemplate(
-  digest: string,
-  migrated: () => Promise<Buffer<ArrayBuffer>>,
-): Promise<void> {
-  const path = templatePath(`migrated-${digest}`);
-  if (hasTemplate(path)) return;
-  await writeTemplate(path, await migrated());
+/** Keeps a database that has the migrations of this digest as a template, in the place of older ones. */
+export async function keepMigratedTemplate(digest: string, archive: Buffer<ArrayBuffer>): Promise<void> {
+  const path = migratedPath(digest);
+  await writeTemplate(path, archive);
+  if (!existsSync(path)) return;
   const others = readdirSync(dirname(path)).filter((name) => name.includes('-migrated-'));
   for (const name of others) if (name !== basename(path)) rmSync(join(dirname(path), name), { force: true });
 }
 
-/** The archive of a database that has the migrations of this digest; undefined where none could be kept. */
-export async function migratedArchive(digest: string): Promise<Buffer<ArrayBuffer> | undefined> {
-  const path = templatePath(`migrated-${digest}`);
-  return hasTemplate(path) ? await readTemplate(path) : undefined;
+/** That template. */
+export async function readMigratedTemplate(digest: string): Promise<Buffer<ArrayBuffer>> {
+  return await readTemplate(migratedPath(digest));
+}
+
+function migratedPath(digest: string): string {
+  return templatePath(`migrated-${digest}`);
 }
 
 /** Templates that the package's folder cannot take: kept for this process. */
@@ -107,7 +105,7 @@ function hasTemplate(path: string): boolean {
 /** Keeps a template for later databases: in the package's folder, or in the process where that folder cannot take it. */
 async function writeTemplate(path: string, archive: Buffer<ArrayBuffer>): Promise<void> {
   const draft = `${path}.${randomUUID()}`;
-  const params = { [constants.ZSTD_c_compressionLevel]: 9 };
+  const params = { [constants.ZSTD_c_compressionLevel]: 3 };
   const compressed = await promisify(zstdCompress)(archive, { params });
   try {
     mkdirSync(dirname(path), { recursive: true });
@@ -149,13 +147,18 @@ function pgliteVersion(): string {
   return String(manifest.version);
 }
 
-/** A new database as a tar archive. */
-async function templateArchive(): Promise<Buffer<ArrayBuffer>> {
+/** A new database as a tar archive, of the template, which the first one makes. */
+async function emptyArchive(): Promise<Buffer<ArrayBuffer>> {
   const path = templatePath('empty');
   if (hasTemplate(path)) return await readTemplate(path);
   const archive = await newDatabase();
   await writeTemplate(path, archive);
   return archive;
+}
+
+/** A new PGlite database in memory, made from nothing where there is no template of an empty one. */
+export async function newPglite(): Promise<PGlite> {
+  return hasTemplate(templatePath('empty')) ? await openPglite(undefined) : await PGlite.create();
 }
 
 async function newDatabase(): Promise<Buffer<ArrayBuffer>> {

@@ -5,7 +5,7 @@ import { invariant } from '../../kernel/invariant.ts';
 import { makePrivateDirectory } from '../../kernel/private-directory.ts';
 import { lockDirectory, type ReleaseDirectory } from './directory-lock.ts';
 import { PgliteSession } from './pglite-session.ts';
-import { openPglite } from './pglite-template.ts';
+import { newPglite, openPglite } from './pglite-template.ts';
 import { PgliteUpkeep } from './pglite-upkeep.ts';
 import type { SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
 import { closedBefore, rolledBackInstead, sqlError, withSqlErrors } from './sql-error.ts';
@@ -23,8 +23,8 @@ import { SerialQueue } from './serial-queue.ts';
 export interface PgliteOptions {
   /** Where the database lies; made with its parents when missing. Absent: in memory. */
   readonly dataDirectory?: string;
-  /** For a database in memory: what it is a copy of, as `dump` answers it. Absent: an empty one. */
-  readonly archive?: Buffer<ArrayBuffer>;
+  /** What a new one is a copy of, as `dump` answers it: asked when there is none yet. Absent: an empty one. */
+  readonly archive?: () => Promise<Buffer<ArrayBuffer>>;
 }
 
 /** A transaction that is running, to tell whether a call comes from inside it. */
@@ -59,11 +59,16 @@ export class PgliteSqlDatabase implements SqlDatabase {
     makePrivateDirectory(directory);
     const release = lockDirectory(directory);
     try {
-      return new PgliteSqlDatabase(await openPglite(join(directory, 'pgdata')), release);
+      return new PgliteSqlDatabase(await openPglite(join(directory, 'pgdata'), options.archive), release);
     } catch (error) {
       release();
       throw sqlError(error, 'open');
     }
+  }
+
+  /** A new database in memory, however long it takes to make one: for what templates are made of. */
+  static async make(): Promise<PgliteSqlDatabase> {
+    return new PgliteSqlDatabase(await newPglite(), () => undefined);
   }
 
   query<Row = Record<string, unknown>>(

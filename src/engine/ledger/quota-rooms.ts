@@ -27,14 +27,18 @@ const readRooms = named(
      select q.*, ${startOfWindow('q', 'i.at')} as latest_start from millrace.quotas q cross join instant i
      where q.retired_at is null and (q.team is null or q.team = $1) and (q.customer is null or q.customer = $2)
        and (q.feature is null or q.feature = $3) and (q.batch is null or q.batch = $4) and (q.pipeline is null or q.pipeline = $5)
-       and ($6::text is null or q.team = $6::text)
-     order by q.name limit 100)
-   select p.name, p.unit, p.limit_amount::text as limit_amount, (p.limit_amount - coalesce(w.used, 0))::text as left_amount,
-     p.at_limit, p.model, ${endOfWindow('p', 'p.latest_start')} as ends_at
-   from present p cross join lateral (
-     select sum(u.spent + u.reserved) as used from millrace.quota_windows u
-     where u.quota = p.name and u.window_start >= p.latest_start - coalesce(p.window_length, interval '0') and u.window_start <= p.latest_start) w
-   order by p.name`,
+       and ($6::text is null or q.team = $6::text)),
+   rooms as materialized (
+     select p.name, p.unit, p.limit_amount, p.limit_amount - coalesce(w.used, 0) as left_amount, p.at_limit, p.model,
+       ${endOfWindow('p', 'p.latest_start')} as ends_at
+     from present p cross join lateral (
+       select sum(u.spent + u.reserved) as used from millrace.quota_windows u
+       where u.quota = p.name and u.window_start >= p.latest_start - coalesce(p.window_length, interval '0') and u.window_start <= p.latest_start) w),
+   tightest as (
+     select r.*, row_number() over (partition by r.unit, r.at_limit in ('park', 'refuse') order by r.left_amount, r.name) as place from rooms r)
+   select t.name, t.unit, t.limit_amount::text as limit_amount, t.left_amount::text as left_amount, t.at_limit, t.model, t.ends_at
+   from tightest t where t.place <= 100
+   order by t.name`,
 );
 
 interface RoomRow {
@@ -47,7 +51,10 @@ interface RoomRow {
   readonly ends_at: Date;
 }
 
-/** What the quotas that concern work of an origin in a pipeline have left, by name; the first hundred of them. */
+/**
+ * What the quotas that concern work of an origin in a pipeline have left, by name: of each unit the hundred that have least left among those at
+ * whose limits calls stop, and as many of the others.
+ */
 export async function readQuotaRooms(
   database: SqlDatabase,
   { team, customer, feature, batch }: Origin,
