@@ -23,6 +23,8 @@ import { addPeriodsCommand } from '../capabilities/costs/periods/periods-command
 import { addPausesCommands } from '../capabilities/pauses/pauses-commands.ts';
 import { addAuditCommand } from '../capabilities/access/audit-command.ts';
 import { addKeysCommand } from '../capabilities/access/keys-command.ts';
+import { addRequestsCommand } from '../capabilities/requests/requests-command.ts';
+import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
 import { addMessagesCommand } from '../capabilities/message-operations/messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
 import { isWrongUsage } from './option-faults.ts';
@@ -111,10 +113,12 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addSimulatorCommand,
   ];
   for (const add of adders) add(program, context, bind);
-  addBatchCommand(program, context, bind, async (file) => {
+  const loadDefinitions = async (file: string): Promise<readonly StageDefinition[]> => {
     const { definitionsOf, loadStages } = await import('./load-stages.ts');
     return definitionsOf(await loadStages(file));
-  });
+  };
+  addBatchCommand(program, context, bind, loadDefinitions);
+  addRequestsCommand(program, context, bind, loadDefinitions);
   nameUnknownOptionsFirst(program);
   program.hook('preSubcommand', (_, command) => context.beforeCommand?.(command.name()));
   return program;

@@ -23,6 +23,10 @@ export const apiScopes = [
 ] as const;
 export type ApiScope = (typeof apiScopes)[number];
 
+/** Plans of the holders of keys. */
+export const keyTiers = ['paid', 'free'] as const;
+export type KeyTier = (typeof keyTiers)[number];
+
 /** Who calls: the holder of an API key, or a person whom an identity provider vouches for. */
 export interface ApiKeyIdentity {
   /** Of the key; of a person the same as long as the provider names the same subject. */
@@ -33,6 +37,12 @@ export interface ApiKeyIdentity {
   readonly scopes: readonly ApiScope[];
   /** When set, the caller sees and acts for this team only. */
   readonly team?: string;
+  /** When set, its requests are this customer's, and it sees no other's. */
+  readonly customer?: string;
+  /** The same of the product feature. */
+  readonly feature?: string;
+  /** The plan of its holder. */
+  readonly tier?: KeyTier;
   /** The most requests in a minute by one process, where the key has a limit of its own. */
   readonly requestsPerMinute?: number;
 }

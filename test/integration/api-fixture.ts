@@ -10,6 +10,7 @@ import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { CorrectionService } from '../../src/capabilities/corrections/correction-service.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { batchServices } from '../support/batch-services.ts';
+import { requestServices } from '../support/request-services.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -132,7 +133,8 @@ export async function openApiFixture(): Promise<ApiFixture> {
     { definition: triage, handler: { handle: () => undefined } } as unknown as RegisteredStage,
   ]);
   const published: string[] = [];
-  const bodies = new MessageBodies(await new FilesPayloadStore({ directory }).open(new Date()), {
+  const payloads = await new FilesPayloadStore({ directory }).open(new Date());
+  const bodies = new MessageBodies(payloads, {
     inlineBytes: 1000,
     maxBytes: 20_000,
   });
@@ -193,6 +195,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [MessageCosts, new MessageCosts(database)],
         [EventIntake, new EventIntake(admissions)],
         ...batchServices(database, registry),
+        ...requestServices({ database, payloads, admissions, bodies, publisher, registry }),
         [DeadLetterService, deadLetters],
         [
           MessageService,

@@ -51,6 +51,17 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
     await two.operate('put', `/v1/budgets/${name}`, { team: 'amber', window: 'day', limitUsd: '1', reason });
     return name;
   };
+  const wish = () => ({
+    data: { subject: 'amber' },
+    type: 'ticket.opened',
+    version: 1,
+    origin: { team: 'amber', customer: 'amber-customer', feature: 'amber-feature', labels: { tier: 'gold' } },
+    onDisconnect: 'cancel',
+    disconnectGraceSeconds: 5,
+  });
+  const newRequest = async () => ({
+    id: (await two.operate('post', '/v1/pipelines/support/requests', wish())).id,
+  });
   const limit = { model: 'openai/gpt-5-mini', requestsPerMinute: 10, tokensPerMinute: 10_000, reason };
   const override = () => ({
     price: {
@@ -118,6 +129,9 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
             team: 'amber',
             expiresAt: '2099-01-01T00:00:00Z',
             requestsPerMinute: 10,
+            customer: 'amber-customer',
+            feature: 'amber-feature',
+            tier: 'free',
             reason,
           },
         },
@@ -299,6 +313,29 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
       ]),
     ...batchRequests(two, unused, after),
     ...webhookRequests(two, unused, after),
+    submitRequest: () =>
+      Promise.resolve([
+        { path: { name: 'support' }, body: wish() },
+        { path: { name: 'support' }, body: { data: { subject: 'amber' }, origin: wish().origin } },
+      ]),
+    listRequests: () =>
+      Promise.resolve([
+        {
+          query: {
+            team: 'amber',
+            customer: 'amber-customer',
+            feature: 'amber-feature',
+            pipeline: 'support',
+            state: 'queued',
+            limit: '20',
+            after: two.amber.request,
+          },
+        },
+        {},
+      ]),
+    getRequest: () => Promise.resolve([{ path: { id: two.amber.request } }]),
+    cancelRequest: async () => [{ path: await newRequest(), body: { reason } }],
+    deleteRequest: async () => [{ path: await newRequest() }],
     getMessage: ofMessage,
     getMessageTree: ofMessage,
     getMessageData: ofMessage,

@@ -46,7 +46,7 @@ describe('a request', () => {
     expect(accepted.status, accepted.text).toBe(202);
     const { id, state, origin: whose } = documentOf(accepted);
     expect({ state, whose }).toEqual({ state: 'queued', whose: { team: 'blue', ...origin } });
-    expect(accepted.headers.location).toBe(`/v1/requests/${id}`);
+    expect(accepted.headers['location']).toBe(`/v1/requests/${id}`);
     const answered = await get(`/${id}`, { prefer: 'wait=20' });
     expect(answered.headers['preference-applied']).toBe('wait=20');
     expect(documentOf(answered)).toMatchObject({

@@ -137,6 +137,19 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   cancelBatch: [{ path: others.batch, body: { reason: 'x' } }],
   retryBatch: [{ path: others.batch, body: { reason: 'x' } }],
   changeBatch: [{ path: others.batch, body: { priority: 1, reason: 'x' } }],
+  submitRequest: [
+    {
+      body: {
+        data: { subject: 'x' },
+        origin: { team: 'amber', customer: 'amber-customer', feature: 'x' },
+      },
+    },
+    { body: { data: { subject: 'x' }, origin: { customer: 'c', feature: 'x' } } },
+  ],
+  listRequests: [{}, { query: 'team=amber' }, { query: 'customer=amber-customer&state=queued' }],
+  getRequest: [{ path: others.request }],
+  cancelRequest: [{ path: others.request, body: { reason: 'x' } }],
+  deleteRequest: [{ path: others.request }],
   getMessage: [{ path: others.open }, { path: others.dead }],
   getMessageTree: [{ path: others.open }, { path: others.dead }],
   getMessageData: [{ path: others.open }, { path: others.dead }],
@@ -173,7 +186,10 @@ const send = (
   { path: id = '', query = '', body, accept }: Ask,
   key: string,
 ) => {
-  const place = path.replace('{id}', id).replace('{month}', '2026-03').replace('{name}', 'amber-budget');
+  const place = path
+    .replace('{id}', id)
+    .replace('{month}', '2026-03')
+    .replace('{name}', path.includes('/pipelines/') ? 'support' : 'amber-budget');
   const request = requestTo(two.url)[method](`${place}${query === '' ? '' : `?${query}`}`);
   return request
     .set({ authorization: `Bearer ${key}`, ...(accept === undefined ? {} : { accept }) })
@@ -209,6 +225,7 @@ describe('a key of one team', () => {
     for (const [path, expected] of [
       [`/v1/messages/${others.open}`, { state: 'pending' }],
       [`/v1/messages/${others.dead}`, { state: 'dead_lettered' }],
+      [`/v1/requests/${others.request}`, { state: 'queued' }],
     ] as const) {
       const { body } = await requestTo(two.url)
         .get(path)
@@ -237,7 +254,7 @@ describe('a key of one team', () => {
         periods: 2,
         prices: 0,
         webhooks: 1,
-        messages: 2,
+        messages: 3,
       },
     ]);
   });
@@ -248,7 +265,14 @@ describe('a key of one team', () => {
     const ask = { query: `${period}&group_by=team` };
     expect((await send(costs, ask, two.unboundKey)).text).toContain('7.77');
     expect((await send(costs, ask, two.tealKey)).text).toContain('0.250000000000000001');
-    for (const id of ['listKeys', 'listAudit', 'listMessages', 'listDeadLetters', 'getBudgets']) {
+    for (const id of [
+      'listKeys',
+      'listAudit',
+      'listMessages',
+      'listRequests',
+      'listDeadLetters',
+      'getBudgets',
+    ]) {
       const operation = operations.find((one) => one.id === id);
       if (operation === undefined) throw new Error(`there is an operation ${id}`);
       expect(leaks((await send(operation, {}, two.unboundKey)).text), id).toBe(true);

@@ -42,6 +42,7 @@ export type AmberIds = Readonly<
     | 'erasure'
     | 'batch'
     | 'providerBatch'
+    | 'request'
     | 'webhook'
     | 'delivery',
     Uuid
@@ -208,7 +209,9 @@ export async function writeLedger(
 async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
-): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'webhook' | 'delivery'>> {
+): Promise<
+  Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'request' | 'webhook' | 'delivery'>
+> {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
       definitionOf({
@@ -258,6 +261,10 @@ async function writeOperations(
     events: ['request.completed'],
   });
   const { delivery = '' } = await operate('post', `/v1/webhooks/${webhook.id}/test`);
+  const request = await operate('post', '/v1/pipelines/support/requests', {
+    data: { subject: 'amber-subject' },
+    origin: { team: 'amber', customer: 'amber-customer', feature: 'amber-feature' },
+  });
   const providerBatch = await writeUnresolvedBatch(fixture.database, 'amber');
   return {
     batch: batch.id,
@@ -267,5 +274,6 @@ async function writeOperations(
     providerBatch,
     webhook: webhook.id,
     delivery,
+    request: request.id,
   };
 }

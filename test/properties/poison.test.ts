@@ -2,6 +2,8 @@ import { expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import type { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
+import { RequestLedger } from '../../src/capabilities/requests/intake/request-ledger.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { someBudget } from '../support/budget-fixture.ts';
 import { onEachLedger } from '../support/each-ledger.ts';
@@ -27,6 +29,7 @@ import {
   limitCorrections,
   limitTakes,
   parks,
+  requests,
   reservations,
   retries,
   settlements,
@@ -51,6 +54,7 @@ const notShared: Readonly<Record<string, string>> = {
   'batches.read_answers': 'ids that the ledger gave',
   'batches.read_end_rules': 'ids that the ledger gave',
   'ledger.read_trees': 'ids that the ledger gave',
+  'requests.record_ends': 'what the ledger said of its messages, in a form that it takes',
   'batches.record_checks': 'one batch, in a form that it takes',
   'batches.record_ends': 'what the ledger said of its messages, in a form that it takes',
   'batches.set_message_ids': 'ids that the ledger gave',
@@ -176,6 +180,17 @@ function poisonContract(name: string, open: () => Promise<SqlDatabase>): void {
       await release();
       await renewPoisoned(ledger, messages);
       covered.add('ledger.renew_leases');
+
+      const asked = await put(
+        requests(
+          new RequestLedger({
+            database,
+            webhooks: { has: () => Promise.resolve(false) },
+            clock: systemClock,
+          }),
+        ),
+      );
+      expect(await count(database, 'millrace.requests')).toBe(asked.written.length);
 
       await put(limitTakes(database));
       await put(limitCorrections(database));

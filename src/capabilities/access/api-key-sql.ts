@@ -4,10 +4,10 @@ import { recordAction } from '../../engine/ledger/operator-action.ts';
 /* Every statement about API keys. A key is good until it is revoked, or its time is over on the database's clock. */
 
 const columns =
-  'k.id, k.name, k.scopes, k.team, k.requests_per_minute, k.created_at, k.expires_at, k.revoked_at, k.replaces';
+  'k.id, k.name, k.scopes, k.team, k.customer, k.feature, k.tier, k.requests_per_minute, k.created_at, k.expires_at, k.revoked_at, k.replaces';
 const isGood = 'k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp())';
 const described =
-  "json_build_object('key', id, 'scopes', scopes, 'team', team, 'expiresAt', expires_at, 'requestsPerMinute', requests_per_minute)";
+  "json_build_object('key', id, 'scopes', scopes, 'team', team, 'customer', customer, 'feature', feature, 'tier', tier, 'expiresAt', expires_at, 'requestsPerMinute', requests_per_minute)";
 
 /** $1 digests: those of good keys, with whose they are. */
 export const findKeys = plannedOnce(
@@ -15,20 +15,20 @@ export const findKeys = plannedOnce(
   `select ${columns}, k.key_hash from millrace.api_keys k where k.key_hash = any($1::text[]) and ${isGood}`,
 );
 
-/** $1 id, $2 name, $3 hash, $4 scopes, $5 team, $6 when it ends, $7 requests a minute; $8 the audit's id, $9 actor, $10 reason. */
+/** $1 id, $2 name, $3 hash, $4 scopes, $5 team, $6 when it ends, $7 requests a minute, $8 customer, $9 feature, $10 tier; $11 the audit's id, $12 actor, $13 reason. */
 export const insertKey = named(
   'access.insert_api_key',
   `with made as (
-     insert into millrace.api_keys (id, name, key_hash, scopes, team, expires_at, requests_per_minute)
-     values ($1::uuid, $2, $3, $4::text[], $5, $6::timestamptz, $7::int)
-     returning id, name, scopes, team, expires_at, requests_per_minute)
+     insert into millrace.api_keys (id, name, key_hash, scopes, team, expires_at, requests_per_minute, customer, feature, tier)
+     values ($1::uuid, $2, $3, $4::text[], $5, $6::timestamptz, $7::int, $8, $9, $10)
+     returning id, name, scopes, team, expires_at, requests_per_minute, customer, feature, tier)
    ${recordAction({
-     id: '$8::uuid',
-     actor: '$9',
+     id: '$11::uuid',
+     actor: '$12',
      action: "'keys.create'",
      target: "'key ' || name",
      detail: described,
-     reason: '$10',
+     reason: '$13',
      team: 'team',
      from: 'made',
    })}`,
@@ -46,7 +46,7 @@ export const revokeKey = named(
   'access.revoke_api_key',
   `with revoked as (
      update millrace.api_keys set revoked_at = clock_timestamp() where id = $1::uuid and revoked_at is null
-     returning id, name, scopes, team, expires_at, requests_per_minute)
+     returning id, name, scopes, team, customer, feature, tier, expires_at, requests_per_minute)
    ${recordAction({
      id: '$2::uuid',
      actor: '$3',
@@ -72,8 +72,8 @@ export const rotateKey = named(
      set expires_at = least(b.expires_at, clock_timestamp() + $5::float8 * interval '1 millisecond')
      from before b where k.id = b.id returning k.id, k.expires_at as ends_at),
    made as (
-     insert into millrace.api_keys as k (id, name, key_hash, scopes, team, requests_per_minute, expires_at, replaces)
-     select $2::uuid, name, $3, scopes, team, requests_per_minute,
+     insert into millrace.api_keys as k (id, name, key_hash, scopes, team, customer, feature, tier, requests_per_minute, expires_at, replaces)
+     select $2::uuid, name, $3, scopes, team, customer, feature, tier, requests_per_minute,
        coalesce($4::timestamptz, case when expires_at is not null
          then least(clock_timestamp() + (expires_at - created_at), timestamptz '9999-12-31 23:59:59.999+00') end), id
      from before returning ${columns}),

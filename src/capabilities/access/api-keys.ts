@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
-import { type ApiKeyIdentity, type ApiScope, apiScopes } from '../../http/api-key-identity.ts';
+import {
+  type ApiKeyIdentity,
+  type ApiScope,
+  apiScopes,
+  type KeyTier,
+  keyTiers,
+} from '../../http/api-key-identity.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isUuid, newId, type Uuid } from '../../kernel/ids.ts';
@@ -26,6 +32,10 @@ export interface NewApiKey {
   readonly name: string;
   readonly scopes: readonly ApiScope[];
   readonly team?: string | undefined;
+  /** Of every request that it makes. */
+  readonly customer?: string | undefined;
+  readonly feature?: string | undefined;
+  readonly tier?: KeyTier | undefined;
   readonly expiresAt?: Date | undefined;
   /** By one process, over all routes. Absent: as configured. */
   readonly requestsPerMinute?: number | undefined;
@@ -94,6 +104,9 @@ const newKeySchema = (now: Date) =>
       .min(1)
       .refine((scopes) => new Set(scopes).size === scopes.length, 'must not repeat a scope'),
     team: shortText.optional(),
+    customer: shortText.optional(),
+    feature: shortText.optional(),
+    tier: z.enum(keyTiers).optional(),
     expiresAt: endOf(now),
     requestsPerMinute: z.int().min(1).max(maxRequestsPerMinute).optional(),
   });
@@ -127,7 +140,10 @@ export class ApiKeys {
     by: KeyOperator = inCode,
   ): Promise<{ readonly id: Uuid; readonly key: string }> {
     const now = this.#clock.now();
-    const { name, scopes, team, expiresAt, requestsPerMinute } = parseRequest(newKeySchema(now), wanted);
+    const { name, scopes, team, customer, feature, tier, expiresAt, requestsPerMinute } = parseRequest(
+      newKeySchema(now),
+      wanted,
+    );
     const id = newId(now);
     const key = newKey(this.#random);
     const digest = digestOf(key);
@@ -139,6 +155,9 @@ export class ApiKeys {
       team,
       expiresAt,
       requestsPerMinute,
+      customer,
+      feature,
+      tier,
       newId(now),
       by.actor,
       by.reason,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../../kernel/app-error.ts';
 import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
-import { type ApiKeyIdentity, apiScopes, hasScope } from '../../http/api-key-identity.ts';
+import { type ApiKeyIdentity, apiScopes, hasScope, keyTiers } from '../../http/api-key-identity.ts';
 import { actorOf } from '../../http/operator.ts';
 import {
   type ApiKeyEntry,
@@ -20,6 +20,12 @@ const keyShape = {
   name: z.string(),
   scopes: z.array(z.enum(apiScopes)),
   team: z.string().optional().describe('The key sees and acts for this team only.'),
+  customer: z.string().optional().describe("Its requests are this customer's, and it sees no other's."),
+  feature: z.string().optional().describe('The same of the product feature.'),
+  tier: z
+    .enum(keyTiers)
+    .optional()
+    .describe('The plan of its holder: the configuration says in which lane its requests are.'),
   expiresAt: z.iso.datetime().optional().describe('From when the key is refused by itself.'),
   requestsPerMinute: z.int().optional().describe('Over all routes, by one process. Absent: as configured.'),
 };
@@ -39,6 +45,17 @@ export const keyRequestSchema = z.strictObject({
   name: z.string().min(1).max(128).describe('What the key is for; without a colon.'),
   scopes: z.array(z.enum(apiScopes)).min(1).max(apiScopes.length).describe('None that the caller has not.'),
   team: z.string().min(1).max(128).optional().describe('A caller who is bound to a team names that team.'),
+  customer: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .describe("Its requests are this customer's, and it sees no other's."),
+  feature: z.string().min(1).max(128).optional().describe('The same of the product feature.'),
+  tier: z
+    .enum(keyTiers)
+    .optional()
+    .describe('The plan of its holder; never a better one than the caller has.'),
   expiresAt: moment
     .optional()
     .describe('From when the key is refused by itself. Absent: it is good until it is revoked.'),
@@ -116,6 +133,9 @@ export class KeyAdministration {
     // What is not said is as the own key has it.
     const complete = {
       ...wanted,
+      customer: wanted.customer ?? caller.customer,
+      feature: wanted.feature ?? caller.feature,
+      tier: wanted.tier ?? caller.tier,
       requestsPerMinute: wanted.requestsPerMinute ?? caller.requestsPerMinute,
       expiresAt: wanted.expiresAt ?? own?.expiresAt,
     };
@@ -170,7 +190,14 @@ export class KeyAdministration {
 /** Refuses rights that the caller has not. */
 function requireCovered(
   caller: ApiKeyIdentity,
-  { scopes, team, requestsPerMinute = Infinity }: Pick<NewApiKey, 'scopes' | 'team' | 'requestsPerMinute'>,
+  {
+    scopes,
+    team,
+    customer,
+    feature,
+    tier,
+    requestsPerMinute = Infinity,
+  }: Omit<NewApiKey, 'name' | 'expiresAt'>,
 ): void {
   const wider = scopes.filter((scope) => !hasScope(caller, scope));
   if (wider.length > 0) {
@@ -185,6 +212,21 @@ function requireCovered(
       `This API key belongs to the team "${caller.team}": name that team.`,
     );
   }
+  for (const [what, own, given] of [
+    ['customer', caller.customer, customer],
+    ['feature', caller.feature, feature],
+  ] as const) {
+    if (own !== undefined && own !== given)
+      throw new AppError(
+        'MILLRACE_FORBIDDEN',
+        `This API key is for the ${what} "${own}", and gives or takes no right to others.`,
+      );
+  }
+  if (caller.tier === 'free' && tier !== 'free')
+    throw new AppError(
+      'MILLRACE_FORBIDDEN',
+      'This API key is in the plan "free", and gives or takes no other.',
+    );
   if (requestsPerMinute > (caller.requestsPerMinute ?? Infinity)) {
     throw new AppError(
       'MILLRACE_FORBIDDEN',
@@ -220,12 +262,15 @@ function missing(id: string, aim: 'replaced' | 'revoked'): AppError {
 
 /** What a key allows, as documents show it. */
 function rightsOf(key: NewApiKey & { readonly id: string }): Omit<NewKeyDocument, 'key'> {
-  const { id, name, scopes, team, expiresAt, requestsPerMinute } = key;
+  const { id, name, scopes, team, customer, feature, tier, expiresAt, requestsPerMinute } = key;
   return {
     id,
     name,
     scopes: [...scopes],
     ...(team === undefined ? {} : { team }),
+    ...(customer === undefined ? {} : { customer }),
+    ...(feature === undefined ? {} : { feature }),
+    ...(tier === undefined ? {} : { tier }),
     ...(expiresAt === undefined ? {} : { expiresAt: expiresAt.toISOString() }),
     ...(requestsPerMinute === undefined ? {} : { requestsPerMinute }),
   };

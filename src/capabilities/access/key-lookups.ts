@@ -1,5 +1,5 @@
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
-import type { ApiKeyIdentity, ApiScope } from '../../http/api-key-identity.ts';
+import type { ApiKeyIdentity, ApiScope, KeyTier } from '../../http/api-key-identity.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Uuid } from '../../kernel/ids.ts';
@@ -26,6 +26,9 @@ export interface IdentityRow {
   readonly name: string;
   readonly scopes: readonly ApiScope[];
   readonly team: string | null;
+  readonly customer: string | null;
+  readonly feature: string | null;
+  readonly tier: KeyTier | null;
   readonly requests_per_minute: number | null;
 }
 
@@ -91,12 +94,15 @@ async function findAll(
 
 /** The holder of the key. */
 export function identityOf(row: IdentityRow): ApiKeyIdentity {
-  const { id, name, scopes, team, requests_per_minute: requestsPerMinute } = row;
+  const { id, name, scopes, team, customer, feature, tier, requests_per_minute: requestsPerMinute } = row;
   return {
     id,
     name,
     scopes,
     ...(team === null ? {} : { team }),
+    ...(customer === null ? {} : { customer }),
+    ...(feature === null ? {} : { feature }),
+    ...(tier === null ? {} : { tier }),
     ...(requestsPerMinute === null ? {} : { requestsPerMinute }),
   };
 }

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import { type ApiScope, apiScopes } from '../../http/api-key-identity.ts';
+import { type ApiScope, apiScopes, type KeyTier, keyTiers } from '../../http/api-key-identity.ts';
 import { ApiKeys, type KeyOperator, maxRequestsPerMinute } from './api-keys.ts';
 import {
   type Bind,
@@ -26,6 +26,9 @@ interface CreateOptions extends AuditOptions {
   readonly name: string;
   readonly scope: readonly string[];
   readonly team?: string;
+  readonly customer?: string;
+  readonly feature?: string;
+  readonly tier?: KeyTier;
   readonly expires?: Date;
   readonly requestsPerMinute?: number;
 }
@@ -47,6 +50,14 @@ export function addKeysCommand(program: Command, context: CommandContext, bind: 
     .requiredOption('--name <name>', 'what the key is for')
     .requiredOption('--scope <scope...>', `one or more of ${apiScopes.join(', ')}`)
     .option('--team <team>', 'the key sees and acts for this team only')
+    .option('--customer <customer>', "its requests are this customer's, and it sees no other's")
+    .option('--feature <feature>', 'the same of the product feature')
+    .addOption(
+      new Option(
+        '--tier <tier>',
+        'the plan of its holder: the configuration says in which lane its requests are',
+      ).choices(keyTiers),
+    )
     .option('--expires <when>', `${endHelp}; without it the key is good until it is revoked`, endOf(context))
     .option(
       '--requests-per-minute <number>',
@@ -98,11 +109,20 @@ async function withKeys<Result>(
 }
 
 async function createKey(context: CommandContext, options: CreateOptions): Promise<number> {
-  const { name, scope, team, expires: expiresAt, requestsPerMinute } = options;
+  const { name, scope, team, customer, feature, tier, expires: expiresAt, requestsPerMinute } = options;
   const { id, key } = await withKeys(context, options, (keys) =>
     // What is no scope is refused by the keys themselves, with every fault.
     keys.create(
-      { name, scopes: scope as readonly ApiScope[], team, expiresAt, requestsPerMinute },
+      {
+        name,
+        scopes: scope as readonly ApiScope[],
+        team,
+        customer,
+        feature,
+        tier,
+        expiresAt,
+        requestsPerMinute,
+      },
       keyOperator(options),
     ),
   );
@@ -118,11 +138,27 @@ async function listKeys(context: CommandContext, options: ListOptions): Promise<
     return exitCodes.ok;
   }
   const rows = entries.map(
-    ({ id, name, scopes, team, requestsPerMinute, createdAt, expiresAt, revokedAt, replaces }) => [
+    ({
+      id,
+      name,
+      scopes,
+      team,
+      customer,
+      feature,
+      tier,
+      requestsPerMinute,
+      createdAt,
+      expiresAt,
+      revokedAt,
+      replaces,
+    }) => [
       id,
       name,
       scopes.join(' '),
       team ?? '',
+      customer ?? '',
+      feature ?? '',
+      tier ?? '',
       requestsPerMinute?.toString() ?? '',
       createdAt.toISOString(),
       expiresAt?.toISOString() ?? '',
@@ -135,6 +171,9 @@ async function listKeys(context: CommandContext, options: ListOptions): Promise<
     'name',
     'scopes',
     'team',
+    'customer',
+    'feature',
+    'tier',
     'requests/min',
     'created',
     'expires',

@@ -1,5 +1,4 @@
 import type { MessageBodies } from '../../engine/pipeline/message-bodies.ts';
-import type { Operator, Viewer } from '../../http/operator.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { zeroUsd } from '../../kernel/money.ts';
@@ -7,7 +6,7 @@ import type { RequestCanceller } from './ends/request-canceller.ts';
 import type { AskedRequest, RequestIntake } from './intake/request-intake.ts';
 import type { RequestEstimates } from './intake/request-estimates.ts';
 import type { StageQueues } from './intake/stage-queues.ts';
-import type { AcceptedRequest } from './request.ts';
+import type { AcceptedRequest, RequestOperator, RequestViewer } from './request.ts';
 import { requestErrors } from './request-errors.ts';
 import {
   requestDocument,
@@ -70,7 +69,7 @@ export class RequestService {
   }
 
   /** The request, when it has ended or the time is over. Throws MILLRACE_REQUEST_NOT_FOUND. */
-  async show(id: string, viewer: Viewer, { waitMs, signal }: Answering): Promise<Answered> {
+  async show(id: string, viewer: RequestViewer, { waitMs, signal }: Answering): Promise<Answered> {
     const found = await this.#find(id, viewer);
     if (waitMs === 0 || found.endedAt !== undefined) return await this.#answer(found);
     await this.#options.waiter.wait(found.id, { waitMs, signal });
@@ -80,7 +79,7 @@ export class RequestService {
   /** A page of requests, newest first. */
   async list(
     filter: RequestFilter,
-    viewer: Viewer,
+    viewer: RequestViewer,
     page: { readonly limit: number; readonly after?: Uuid | undefined },
   ): Promise<RequestList> {
     const { requests, next } = await this.#options.store.list(filter, viewer, page);
@@ -91,12 +90,12 @@ export class RequestService {
   }
 
   /** Cancels the request, and answers it as it is then. Throws what RequestCanceller throws. */
-  async cancel(id: string, reason: string, operator: Operator): Promise<Answered> {
+  async cancel(id: string, reason: string, operator: RequestOperator): Promise<Answered> {
     await this.#options.canceller.cancel(id, reason, operator);
     return await this.#answer(await this.#find(id, operator));
   }
 
-  async #find(id: string, viewer: Viewer): Promise<FoundRequest> {
+  async #find(id: string, viewer: RequestViewer): Promise<FoundRequest> {
     const found = await this.#options.store.find(id, viewer);
     if (found !== undefined) return found;
     throw new AppError(

@@ -2,6 +2,18 @@ import type { Uuid } from '../../kernel/ids.ts';
 import type { Usd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
 
+/** Who looks at requests: with a team, a customer or a feature, nothing of others is seen. */
+export interface RequestViewer {
+  readonly team?: string | undefined;
+  readonly customer?: string | undefined;
+  readonly feature?: string | undefined;
+}
+
+/** Who cancels one, with the name for the audit. */
+export interface RequestOperator extends RequestViewer {
+  readonly actor: string;
+}
+
 /** How far a request is. The last three are ends; one is left by nothing. */
 export const requestStates = ['queued', 'running', 'completed', 'failed', 'cancelled'] as const;
 export type RequestState = (typeof requestStates)[number];

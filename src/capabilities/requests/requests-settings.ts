@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lanes } from '../../engine/pipeline/lane.ts';
 import { setting, wholeNumber } from '../../kernel/setting.ts';
 
 /** The section `requests` of the configuration. */
@@ -20,6 +21,18 @@ export const requestsSettings = z
       env: 'MILLRACE_REQUESTS_MAX_QUEUED',
       help: 'Messages that may wait at the first stage of a pipeline; with more, new requests are answered 503 with Retry-After.',
     }),
+    lanes: z
+      .strictObject({
+        paid: setting(z.enum(lanes).optional(), {
+          env: 'MILLRACE_REQUESTS_LANE_PAID',
+          help: 'The lane of requests by keys of the tier `paid`. Without it the stage chooses, as for keys without a tier.',
+        }),
+        free: setting(z.enum(lanes).default('bulk'), {
+          env: 'MILLRACE_REQUESTS_LANE_FREE',
+          help: 'The lane of requests by keys of the tier `free`.',
+        }),
+      })
+      .prefault({}),
     inlineResultBytes: setting(wholeNumber(0, 1_048_576).default(65_536), {
       env: 'MILLRACE_REQUESTS_INLINE_RESULT_BYTES',
       help: 'Results up to this many bytes of JSON lie in the ledger, larger ones in the payload store.',

@@ -27,7 +27,7 @@ import {
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { jsonOf } from '../../http/json-content.ts';
-import { operatorOf } from '../../http/operator.ts';
+import { actorOf } from '../../http/operator.ts';
 import { headerOf } from '../../http/request-facts.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import type { ResponseWriter } from '../../http/response-writer.ts';
@@ -180,7 +180,7 @@ export class RequestsController {
 
   async #cancel(id: string, body: unknown, caller: ApiKeyIdentity): Promise<RequestDocument> {
     const { reason } = parseRequest(cancelRequestSchema, body);
-    const { document } = await this.#service.cancel(id, reason, operatorOf(caller));
+    const { document } = await this.#service.cancel(id, reason, { ...caller, actor: actorOf(caller) });
     return document;
   }
 }

@@ -2,10 +2,9 @@ import { jsonRow, jsonRows } from '../../../drivers/sql-database/json-rows.ts';
 import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts';
 import { readTreeMessages, type TreeMessage } from '../../../engine/ledger/tree-messages.ts';
 import type { StoredBody } from '../../../engine/ledger/stored-message.ts';
-import type { Viewer } from '../../../http/operator.ts';
 import { isUuid, type Uuid } from '../../../kernel/ids.ts';
 import { formatUsd, usd } from '../../../kernel/money.ts';
-import type { RequestCost, RequestEnd, RequestError } from '../request.ts';
+import type { RequestCost, RequestEnd, RequestError, RequestViewer } from '../request.ts';
 import * as sql from './ends-sql.ts';
 
 /** A request of which nothing is open, and whose end is not recorded. */
@@ -84,9 +83,17 @@ export class RequestEndLedger {
   }
 
   /** The request is to be cancelled, unless it has ended. Answers how it is; undefined when there is none for the viewer. */
-  async askCancel(id: string, { team }: Viewer): Promise<'queued' | RequestEnd | undefined> {
+  async askCancel(
+    id: string,
+    { team, customer, feature }: RequestViewer,
+  ): Promise<'queued' | RequestEnd | undefined> {
     if (!isUuid(id)) return undefined;
-    const { rows } = await this.#database.query<{ state: 'queued' | RequestEnd }>(sql.askCancel, [id, team]);
+    const { rows } = await this.#database.query<{ state: 'queued' | RequestEnd }>(sql.askCancel, [
+      id,
+      team,
+      customer,
+      feature,
+    ]);
     return rows[0]?.state;
   }
 

@@ -1,6 +1,6 @@
 import { named } from '../../../drivers/sql-database/sql-statement.ts';
 import { hasOpen, hasOpenCall } from '../../../engine/ledger/tree-sql.ts';
-import { treeCost } from '../state/state-sql.ts';
+import { seenBy, treeCost } from '../state/state-sql.ts';
 
 /*
  * Every statement by which the ends of requests are found and recorded. A request has ended when its root message is there, neither that nor
@@ -57,14 +57,14 @@ export const listOpenMessages = named(
    where m.sweep_at is not null order by m.id limit $2`,
 );
 
-/** $1 id, $2 the only team that the viewer may see: it is to be cancelled, unless it has ended. Answers it as it is. */
+/** $1 id, $2 to $4 what the viewer may see: it is to be cancelled, unless it has ended. Answers it as it is. */
 export const askCancel = named(
   'requests.ask_cancel',
   `with asked as (
      update millrace.requests q set cancel_asked_at = clock_timestamp()
-     where q.id = $1::uuid and ($2::text is null or q.team = $2::text) and q.ended_at is null and q.cancel_asked_at is null
+     where q.id = $1::uuid and ${seenBy('$2', '$3', '$4')} and q.ended_at is null and q.cancel_asked_at is null
      returning q.id)
-   select q.id, q.state from millrace.requests q where q.id = $1::uuid and ($2::text is null or q.team = $2::text)`,
+   select q.id, q.state from millrace.requests q where q.id = $1::uuid and ${seenBy('$2', '$3', '$4')}`,
 );
 
 /** $1 ends: each is recorded once, whoever composes it. Answers those that are recorded by this. */

@@ -1,6 +1,6 @@
 import type { OperationRecord } from '../../../engine/ledger/operation-record.ts';
 import type { MessageCanceller } from '../../../engine/pipeline/message-canceller.ts';
-import type { Operator } from '../../../http/operator.ts';
+import type { RequestOperator } from '../request.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { newId, type Uuid } from '../../../kernel/ids.ts';
@@ -35,7 +35,7 @@ export class RequestCanceller {
    * Cancels the request; once more changes nothing. Throws MILLRACE_REQUEST_NOT_FOUND, and MILLRACE_REQUEST_ENDED for one that is completed or has
    * failed.
    */
-  async cancel(id: string, reason: string, operator: Operator): Promise<void> {
+  async cancel(id: string, reason: string, operator: RequestOperator): Promise<void> {
     const state = await this.#options.ledger.askCancel(id, operator);
     if (state === undefined)
       throw new AppError(
@@ -53,7 +53,7 @@ export class RequestCanceller {
   /** Cancels what is open of a request that is to be cancelled, and records its end when no call of it is under way. */
   async cancelMessages(
     id: Uuid,
-    { actor, team, reason }: Operator & { readonly reason: string },
+    { actor, team, reason }: RequestOperator & { readonly reason: string },
   ): Promise<void> {
     const { ledger, recorder, canceller, clock } = this.#options;
     const detail = { request: id, ...(team === undefined ? {} : { team }) };

@@ -1,5 +1,4 @@
 import type { Admissions, CheckedMessage } from '../../../engine/pipeline/admissions.ts';
-import type { Lane } from '../../../engine/pipeline/lane.ts';
 import { entryTypeOf, type EntryType, stagesOf } from '../../../engine/pipeline/pipeline-types.ts';
 import type { StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
 import { type ApiKeyIdentity, assertTeamAllowed } from '../../../http/api-key-identity.ts';
@@ -13,6 +12,7 @@ import { newRequestId } from '../../../messages/request-id.ts';
 import type { AcceptedRequest } from '../request.ts';
 import { requestErrors } from '../request-errors.ts';
 import type { RequestMetrics } from '../request-metrics.ts';
+import type { RequestsSettings } from '../requests-settings.ts';
 import { fingerprintOf } from './idempotency-key.ts';
 import { refusalReason } from './refusal-reason.ts';
 import type { IdempotencyKey, RequestLedger } from './request-ledger.ts';
@@ -54,7 +54,7 @@ export interface RequestIntakeOptions {
   readonly admissions: Pick<Admissions, 'check' | 'admitChecked'>;
   readonly registry: StageRegistry;
   readonly queues: Pick<StageQueues, 'of'>;
-  readonly settings: { readonly idempotencyHours: number; readonly maxQueued: number };
+  readonly settings: Pick<RequestsSettings, 'idempotencyHours' | 'maxQueued' | 'lanes'>;
   readonly clock: Clock;
   readonly metrics: RequestMetrics;
 }
@@ -96,9 +96,9 @@ export class RequestIntake {
     const { body, caller } = asked;
     const entry = this.#entryOf(asked);
     const origin = originOf(asked);
-    assertTeamAllowed(caller, origin.team);
     await this.#confirmWebhook(body.webhook, origin.team);
-    const lane = this.#laneOf(caller);
+    // By the plan of whoever asks, where the configuration says so; else by the stage, which may go by the size.
+    const lane = caller.tier && this.#options.settings.lanes[caller.tier];
     const checked = await admissions.check(
       { typeName: entry.type, version: entry.version, data: body.data },
       {
@@ -218,15 +218,24 @@ export class RequestIntake {
     const fingerprint = fingerprintOf({ ...body, pipeline, type, version, origin });
     return { key, fingerprint, forMs: this.#options.settings.idempotencyHours * hourMs };
   }
-
-  #laneOf(_caller: ApiKeyIdentity): Lane | undefined {
-    return undefined;
-  }
 }
 
-/** What the body says, and the key where that says nothing. Throws MILLRACE_ORIGIN_INVALID. */
+/** What the body says, and the key where that says nothing. Throws MILLRACE_ORIGIN_INVALID, and MILLRACE_FORBIDDEN for what the key is not for. */
 function originOf({ body: { origin = {} }, caller }: AskedRequest): Origin {
-  return parseOrigin({ team: caller.team, ...origin });
+  const { team, customer, feature } = caller;
+  const whole = parseOrigin({ team, customer, feature, ...origin });
+  assertTeamAllowed(caller, whole.team);
+  for (const [what, own, asked] of [
+    ['customer', customer, whole.customer],
+    ['feature', feature, whole.feature],
+  ] as const) {
+    if (own !== undefined && own !== asked)
+      throw new AppError(
+        'MILLRACE_FORBIDDEN',
+        `This API key is for the ${what} "${own}" and cannot be used for another.`,
+      );
+  }
+  return whole;
 }
 
 function assertSame(known: { readonly fingerprint: string }, { fingerprint }: IdempotencyKey): void {

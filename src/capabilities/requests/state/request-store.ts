@@ -4,7 +4,7 @@ import {
   originOfColumns,
   type StoredBody,
 } from '../../../engine/ledger/stored-message.ts';
-import type { Viewer } from '../../../http/operator.ts';
+import type { RequestViewer } from '../request.ts';
 import { isUuid, type Uuid } from '../../../kernel/ids.ts';
 import { usd } from '../../../kernel/money.ts';
 import type {
@@ -66,9 +66,9 @@ export class RequestStore {
   }
 
   /** The request; undefined when there is none for the viewer. */
-  async find(id: string, { team }: Viewer): Promise<FoundRequest | undefined> {
+  async find(id: string, { team, customer, feature }: RequestViewer): Promise<FoundRequest | undefined> {
     if (!isUuid(id)) return undefined;
-    const { rows } = await this.#database.query<FoundRow>(sql.findRequest, [id, team]);
+    const { rows } = await this.#database.query<FoundRow>(sql.findRequest, [id, team, customer, feature]);
     const [row] = rows;
     if (row === undefined) return undefined;
     const { result, result_ref: reference, open, stage } = row;
@@ -95,14 +95,15 @@ export class RequestStore {
   /** A page, newest first. It may hold fewer than `limit`, even none, though there are more: then it has a next. */
   async list(
     filter: RequestFilter,
-    { team }: Viewer,
+    viewer: RequestViewer,
     { limit, after }: { readonly limit: number; readonly after?: Uuid | undefined },
   ): Promise<RequestPage> {
     const { customer, feature, pipeline, state } = filter;
-    const isNarrowed = [customer, feature, pipeline, state].some((values) => values !== undefined);
+    const narrowing = [customer, feature, pipeline, state, viewer.customer, viewer.feature];
+    const isNarrowed = narrowing.some((values) => values !== undefined);
     const looks = isNarrowed ? Math.max(lookedAtMost, limit + 1) : limit + 1;
     const { rows } = await this.#database.query<ListedRow>(sql.listRequests, [
-      team,
+      viewer.team,
       filter.team,
       customer,
       feature,
@@ -111,6 +112,8 @@ export class RequestStore {
       after,
       looks,
       limit + 1,
+      viewer.customer,
+      viewer.feature,
     ]);
     const found = rows.flatMap((row) => (row.id === null ? [] : [row]));
     const shown = found.slice(0, limit);

@@ -22,7 +22,11 @@ export const treeCost = (root: string): string => `(
      coalesce(sum(c.upper_bound_usd) filter (where c.state in ('reserved', 'unsettled')), 0)::text as unsettled_usd
    from ${treeCalls(root)} c)`;
 
-/** $1 id, $2 the only team that the viewer may see. */
+/** What a viewer may see of requests `q`: by the team, the customer and the feature that its key is bound to, if any. */
+export const seenBy = (team: string, customer: string, feature: string): string =>
+  `(${team}::text is null or q.team = ${team}::text) and (${customer}::text is null or q.customer = ${customer}::text) and (${feature}::text is null or q.feature = ${feature}::text)`;
+
+/** $1 id, $2 to $4 what the viewer may see. */
 export const findRequest = named(
   'requests.find',
   `select ${columns}, q.result, q.result_ref, ${hasBegun} as has_begun,
@@ -37,7 +41,7 @@ export const findRequest = named(
        union all
        select m.stage, m.hops, m.sweep_at from millrace.messages m where m.root_id = q.id and m.parent_id is not null) m
      where m.sweep_at is not null) o on q.ended_at is null
-   where q.id = $1::uuid and ($2::text is null or q.team = $2::text)`,
+   where q.id = $1::uuid and ${seenBy('$2', '$3', '$4')}`,
 );
 
 /** $1 ids: those of them that have ended. */
@@ -48,7 +52,7 @@ export const listEndedAmong = named(
 
 /**
  * $1 the only team that the viewer may see, $2 teams, $3 customers, $4 features, $5 pipelines, $6 states, $7 the request that the page begins
- * behind, $8 how many are looked at, $9 how many are shown. Newest first. Rows come with the last one that was looked at.
+ * behind, $8 how many are looked at, $9 how many are shown, $10 and $11 the only customer and feature that the viewer may see. Newest first. Rows come with the last one that was looked at.
  */
 export const listRequests = named(
   'requests.list',
@@ -60,7 +64,7 @@ export const listRequests = named(
    found as (
      select ${columns}, ${hasBegun} as has_begun, q.calls, q.cost_usd::text as cost_usd, q.unpriced, q.unsettled, q.unsettled_usd::text as unsettled_usd
      from looked q
-     where ($3::text[] is null or q.customer = any($3::text[])) and ($4::text[] is null or q.feature = any($4::text[]))
+     where ${seenBy('$1', '$10', '$11')} and ($3::text[] is null or q.customer = any($3::text[])) and ($4::text[] is null or q.feature = any($4::text[]))
        and ($5::text[] is null or q.pipeline = any($5::text[]))
        and ($6::text[] is null or case when q.state = 'queued' and ${hasBegun} then 'running' else q.state end = any($6::text[]))
      order by q.id desc limit $9)
