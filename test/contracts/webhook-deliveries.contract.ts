@@ -23,7 +23,7 @@ export function webhookDeliveriesContract(database: string, open: () => Promise<
       await fixture.subscribe('/other-type', { events: ['request.failed'] });
       await fixture.subscribe('/other-team', {}, { actor: 'bob', team: 'red' });
       await fixture.subscribe('/all', { team: undefined }, { actor: 'root' } as never);
-      await fixture.happens('request.completed', { named: `'ops'` });
+      await fixture.happens('request.completed', { named: 'ops' });
       await fixture.deliver();
       await fixture.deliver();
       expect(fixture.receiver.told.map(({ path }) => path).toSorted()).toEqual(['/all', '/ops', '/own']);

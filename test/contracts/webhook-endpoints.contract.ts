@@ -129,8 +129,8 @@ export function webhookEndpointsContract(database: string, open: () => Promise<S
     });
 
     it('of the configuration go to work that may name them, and are not changed over the API', async () => {
-      await fixture.happens('batch.succeeded', { named: `'red'` });
-      await fixture.happens('batch.succeeded', { named: `'ops'` });
+      await fixture.happens('batch.succeeded', { named: 'red' });
+      await fixture.happens('batch.succeeded', { named: 'ops' });
       await fixture.deliver();
       expect(fixture.receiver.told.map(({ path }) => path)).toEqual(['/ops']);
       const { webhooks } = await fixture.service.list({});
