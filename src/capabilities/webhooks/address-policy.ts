@@ -22,7 +22,7 @@ export type Resolve = (
 ) => void;
 
 const resolveBySystem: Resolve = (hostname, done) => {
-  systemLookup(hostname, { all: true, verbatim: true }, done);
+  systemLookup(hostname, { all: true, order: 'verbatim' }, done);
 };
 
 /** Why no connection was made. */

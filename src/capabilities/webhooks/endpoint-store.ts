@@ -93,10 +93,8 @@ export class EndpointStore {
     most: number,
     audit: AuditMark,
   ): Promise<EndpointRow | undefined> {
-    return this.#first(sql.insertEndpoint, [
-      ...[id, name, team, url, events, signing, secret, most],
-      ...markOf(audit),
-    ]);
+    const parameters = [id, name, team, url, events, signing, secret, most, ...markOf(audit)];
+    return this.#first(sql.insertEndpoint, parameters);
   }
 
   async hasName(name: string, team: string | undefined): Promise<boolean> {

@@ -216,7 +216,9 @@ describe('the turns of endpoints', () => {
     let begun = 0;
     for (const [id, room] of turns.share(endpoints)) {
       const endpoint = endpoints.find((one) => one.id === id);
-      for (let one = 0; one < room && endpoint !== undefined; one += 1, begun += 1) turns.begin(endpoint);
+      if (endpoint === undefined) throw new Error('It was asked for.');
+      for (let one = 0; one < room; one += 1) turns.begin(endpoint);
+      begun += room;
     }
     return begun;
   }
