@@ -13,7 +13,7 @@ COPY . .
 RUN node node_modules/typescript-native/bin/tsc -p tsconfig.build.json --noCheck \
   && node scripts/keep-packages.mjs @aws-sdk/client-s3 @ai-sdk/anthropic @ai-sdk/openai @ai-sdk/openai-compatible \
   && npm prune --omit=dev \
-  && rm -rf node_modules/typescript node_modules/typescript-native dist/bench dist/test dist/dashboards \
+  && rm -rf node_modules/typescript node_modules/typescript-native dist/test dist/dashboards dist/scripts \
   && find dist \( -name '*.test.*' -o -name '*.board.*' -o -name '*.alerts.*' \) -delete
 
 FROM node:${NODE_VERSION}-bookworm-slim${NODE_DIGEST}

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { longestFirst } from './test/support/longest-first.ts';
 import { ProjectBudgets } from './test/support/project-budgets.ts';
+import { temporaryFiles } from './test/support/temporary-files.ts';
 
 /*
  * Three projects, one after another; `npm run test:unit` (or :stores, :end-to-end) runs one. The budget is what a project
@@ -102,7 +103,7 @@ export default defineConfig({
         globalSetup: name === 'unit' ? [] : ['test/support/shared-servers.ts'],
         exclude: ['**/node_modules/**', 'dist/**', ...project.exclude],
         // Programs that tests start from their sources find the compiled code of the ones before: half the time of a start.
-        env: name === 'unit' ? {} : { NODE_COMPILE_CACHE: compileCache },
+        env: name === 'unit' ? {} : { NODE_COMPILE_CACHE: compileCache, TMPDIR: temporaryFiles(name) },
         testTimeout: 120_000,
         hookTimeout: 120_000,
         // A condition is waited for as long as a loaded machine may need; Vitest's own limit is a second.

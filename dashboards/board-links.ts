@@ -7,7 +7,9 @@ export const boardUids = {
   deadLetters: 'millrace-dead-letters',
   cost: 'millrace-cost',
   models: 'millrace-models',
+  requests: 'millrace-requests',
   batches: 'millrace-batches',
+  schedules: 'millrace-schedules',
   budgets: 'millrace-budgets',
   metering: 'millrace-metering',
 } as const;

@@ -20,6 +20,8 @@ const { labels: sweep } = metricCatalogue.sweeper_republished_total;
 const { labels: openBatch } = metricCatalogue.batches;
 const { labels: batchItem } = metricCatalogue.batch_items;
 const { labels: batchChunk } = metricCatalogue.batch_chunks;
+const { labels: schedule } = metricCatalogue.schedules;
+const { labels: scheduleRun } = metricCatalogue.schedule_runs_total;
 const { labels: providerBatch } = metricCatalogue.provider_batches;
 const { labels: payload } = metricCatalogue.payload_bytes_total;
 
@@ -39,6 +41,7 @@ export const backlogColours: Colours<typeof backlog.state> = {
   ready: 'blue',
   delayed: 'yellow',
   parked: 'orange',
+  scheduled: 'super-light-blue',
   leased: 'green',
 };
 
@@ -157,6 +160,20 @@ export const sweepColours: Readonly<Record<string, string>> = {
     store_emptied: 'purple',
     overdue: 'yellow',
   } satisfies Colours<typeof sweep.reason>),
+};
+
+export const scheduleColours: Colours<typeof schedule.state> = {
+  active: 'green',
+  paused: 'yellow',
+  failing: 'red',
+  ended: 'text',
+};
+
+export const runColours: Colours<typeof scheduleRun.result> = {
+  started: 'green',
+  skipped: 'yellow',
+  missed: 'orange',
+  failed: 'red',
 };
 
 export const batchColours: Colours<typeof openBatch.state> = {

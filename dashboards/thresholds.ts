@@ -62,6 +62,20 @@ export const thresholds = {
     wasteShare: 0.05,
     wasteOutageShare: 0.2,
   },
+  requests: {
+    /** Requests that were refused for want of room or of a store in so many minutes. */
+    refused: 10,
+    refusedWindowMinutes: 5,
+    refusedForMinutes: 2,
+    /** A request has not ended for so long. */
+    oldestSeconds: 3_600,
+    oldestForMinutes: 5,
+    /** Share of ended requests that failed, and how many must have ended in the window. */
+    failingShare: 0.2,
+    failingMinimum: 20,
+    failingWindowMinutes: 15,
+    failingForMinutes: 5,
+  },
   batches: {
     /** Nothing moved for so long in a running batch that waits for nothing known. */
     quietSeconds: 1_800,
@@ -76,6 +90,12 @@ export const thresholds = {
     hinderedForMinutes: 5,
     /** Providers promise a day. */
     providerBatchAgeSeconds: 86_400,
+  },
+  schedules: {
+    failingForMinutes: 1,
+    /** A run is started within a second or so. */
+    overdueSeconds: 60,
+    overdueForMinutes: 2,
   },
   webhooks: {
     /** A webhook has not taken what it was sent for so long. */

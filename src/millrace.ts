@@ -33,6 +33,7 @@ export type { AdmissionReceipt, AdmitOptions } from './engine/pipeline/admission
 export type { Lane } from './engine/pipeline/lane.ts';
 export type { MicroBatchOptions } from './engine/calls/micro-batch-settings.ts';
 export type {
+  CascadeStepOptions,
   DataOf,
   EmbeddingStepOptions,
   StageContext,

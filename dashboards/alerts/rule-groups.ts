@@ -1,4 +1,5 @@
 import { deadLetterRules } from '../../src/capabilities/dead-letters/dead-letters.alerts.ts';
+import { requestRules } from '../../src/capabilities/requests/requests.alerts.ts';
 import type { RuleGroup } from './alert-rule.ts';
 import { batchRules } from './batch-rules.ts';
 import { costRules } from './cost-rules.ts';
@@ -6,6 +7,7 @@ import { meteringRules } from './metering-rules.ts';
 import { modelRules } from './model-rules.ts';
 import { processRules } from './process-rules.ts';
 import { RuleTerms } from './rule-terms.ts';
+import { scheduleRules } from './schedule-rules.ts';
 import { stageRules } from './stage-rules.ts';
 import { successRules } from './success-rules.ts';
 import { webhookRules } from './webhook-rules.ts';
@@ -18,7 +20,9 @@ export function ruleGroups(timeScale = 1): readonly RuleGroup[] {
     stageRules(terms),
     successRules(terms),
     modelRules(terms),
+    requestRules(terms),
     batchRules(terms),
+    scheduleRules(terms),
     webhookRules(terms),
     costRules(terms),
     meteringRules(terms),

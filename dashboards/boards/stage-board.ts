@@ -259,9 +259,9 @@ export const stageBoard: Board = {
           ],
         }),
         timeSeries({
-          title: 'Answers reused',
+          title: 'Answers reused, and cascades',
           description:
-            'Steps answered from a recorded answer, without a request and without cost; and recorded answers that did not fit any more.',
+            'Steps answered from a recorded answer, without a request and without cost; recorded answers that did not fit any more; and answers of the smaller models of cascades, taken or escalated to the next model.',
           unit: 'ops',
           width: 8,
           queries: [
@@ -272,6 +272,13 @@ export const stageBoard: Board = {
             promql(
               sumOfRates('step_diverged_total', { by: ['stage'], where: 'stage=~"$stage"' }),
               '{{stage}} diverged',
+            ),
+            promql(
+              sumOfRates('cascade_answers_total', {
+                by: ['stage', 'verdict'],
+                where: 'stage=~"$stage"',
+              }),
+              '{{stage}} cascade {{verdict}}',
             ),
           ],
         }),

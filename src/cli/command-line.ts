@@ -33,6 +33,7 @@ import { shownText } from '../terminal/shown-text.ts';
 import { addProviderBatchesCommand } from '../capabilities/batches/mode/provider-batches-command.ts';
 import { addProvidersCommand } from './providers-command.ts';
 import { addReconcileCommand } from '../capabilities/costs/reconciliation/reconcile-command.ts';
+import { addSchedulesCommand } from '../capabilities/schedules/schedules-command.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
@@ -106,6 +107,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addEraseCommand,
     addProvidersCommand,
     addPricesCommand,
+    addSchedulesCommand,
     addProviderBatchesCommand,
     addWebhooksCommand,
     addKeysCommand,

@@ -6,6 +6,7 @@ import { parseSimulatorConfig, type SimulatorConfig } from '../simulator/simulat
 import { type Bind, type CommandContext, exitCodes, print, tell } from '../terminal/command-context.ts';
 import { wholeNumberOption } from '../terminal/option-values.ts';
 import { aborted, watchShutdownSignals } from '../terminal/shutdown-signals.ts';
+import { formatCounted } from '../terminal/text-table.ts';
 
 interface SimulatorOptions {
   readonly port?: number;
@@ -41,7 +42,7 @@ async function runSimulator(context: CommandContext, options: SimulatorOptions):
     print(context, `As providers export ${simulator.url}/_simulator/bill/openai-costs`);
     await aborted(signals.signal);
     const { totalUsd, requests } = await simulator.bill();
-    tell(context, `Billed ${totalUsd} USD for ${requests} requests`);
+    tell(context, `Billed ${totalUsd} USD for ${formatCounted(requests, 'request')}`);
     return exitCodes.ok;
   } finally {
     signals.release();

@@ -11,6 +11,7 @@ import { messageOperations } from '../capabilities/message-operations/message-op
 import { pauses } from '../capabilities/pauses/pauses.capability.ts';
 import { prices } from '../capabilities/prices/prices.capability.ts';
 import { requests } from '../capabilities/requests/requests.capability.ts';
+import { schedules } from '../capabilities/schedules/schedules.capability.ts';
 import { webhooks } from '../capabilities/webhooks/webhooks.capability.ts';
 
 /**
@@ -28,6 +29,7 @@ export const capabilities = [
   ingest,
   batches,
   requests,
+  schedules,
   corrections,
   prices,
   webhooks,

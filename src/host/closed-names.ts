@@ -11,6 +11,7 @@ import { capabilities, type OwnCapability } from './capabilities.ts';
 const ownNames = {
   jobs: [
     'sweep',
+    'message_starts',
     'export',
     'ledger_counts',
     'abandoned_calls',
@@ -21,7 +22,7 @@ const ownNames = {
     'concurrency',
     'clock',
   ],
-  vitalJobs: ['sweep'],
+  vitalJobs: ['sweep', 'message_starts'],
   bounds: [
     ...engineBounds,
     'outbox',

@@ -120,6 +120,7 @@ const stateOf: Readonly<Record<CountedKind, MessageState | undefined>> = {
   ready: 'pending',
   delayed: 'pending',
   parked: 'pending',
+  scheduled: 'pending',
   leased: 'leased',
   completed: 'completed',
   cancelled: 'cancelled',

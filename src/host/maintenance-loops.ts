@@ -9,6 +9,8 @@ import { PayloadCleaner } from '../engine/maintenance/payload-cleaner.ts';
 import type { Publisher } from '../engine/pipeline/publisher.ts';
 import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import { OverdueStages } from '../engine/maintenance/overdue-stages.ts';
+import { StartTimes } from '../engine/ledger/start-times.ts';
+import { MessageStarts } from '../engine/maintenance/message-starts.ts';
 import { Sweeper } from '../engine/maintenance/sweeper.ts';
 import type { UsageExporter } from '../engine/export/usage-exporter.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -36,6 +38,8 @@ export interface MaintenanceLoopsOptions {
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const pruneSlice = 1000;
+/** How late a message with a time may start on an idle host. */
+const startEveryMs = 500;
 const sumSlice = 20_000;
 
 /** The background jobs of the role "maintenance", which one process at a time does: two would only get in each other's way. */
@@ -49,6 +53,7 @@ export function maintenanceLoops(
   const shared = { ...options, queues: stores.queues };
   const overdue = new OverdueStages({ ...shared, counts });
   const sweeper = new Sweeper({ ...shared, ledger: options.sweeps, overdue });
+  const starts = new MessageStarts({ ...options, starts: new StartTimes(stores.database) });
   const cleaner = new PayloadCleaner({
     ...options,
     removals: new PayloadRemovals(stores.database),
@@ -68,6 +73,11 @@ export function maintenanceLoops(
       'sweep',
       configuration.sweeper.intervalMs,
       alone(() => sweeper.sweep()),
+    ),
+    job(
+      'message_starts',
+      startEveryMs,
+      alone(() => starts.startDue()),
     ),
     job(
       'export',

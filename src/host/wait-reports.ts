@@ -11,6 +11,7 @@ const reasons = [
   'retry_after',
   'retry',
   'order',
+  'start',
   'replay',
   'worker',
   'other',
@@ -96,6 +97,11 @@ function explain(wait: Waiting, { readings, errors, hasNoHost }: WaitFacts): Wai
       return {
         why: 'An earlier message of the same key has not ended.',
         change: 'The end of that one: completed, dead-lettered or cancelled.',
+      };
+    case 'start':
+      return {
+        why: 'They were sent to start later.',
+        change: 'Time alone; "millrace messages retry" with their ids starts them now.',
       };
     case 'replay':
       return { why: 'They were replayed at a rate, and their turn comes.', change: 'Time alone.' };

@@ -13,6 +13,8 @@ export const apiScopes = [
   'requests:write',
   'operations:read',
   'operations:write',
+  'schedules:read',
+  'schedules:write',
   'erasures:write',
   'keys:write',
   'audit:read',

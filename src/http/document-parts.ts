@@ -15,7 +15,7 @@ export const tokensSchema = z
   .regex(/^-?\d+$/)
   .describe('Exact, as a decimal string.');
 
-/** What caching and other tiers than the standard one saved. Amounts are exact. */
+/** What caching, other tiers than the standard one, and cascades saved. Amounts are exact. */
 export const savingsShape = {
   caching: z.object({
     readTokens: tokensSchema.describe('Input tokens that were read from a cache.'),
@@ -35,6 +35,24 @@ export const savingsShape = {
       }),
     )
     .describe('By the tier.'),
+  cascade: z
+    .object({
+      acceptedCalls: z.int().describe('Calls of models before the last whose answer was taken.'),
+      escalatedCalls: z.int().describe('Those whose answer was not taken: the next model was asked.'),
+      otherCalls: z.int().describe('Those without an answer, or whose answer nothing was decided about.'),
+      paidUsd: amountSchema.describe('What the calls of all models before the last cost.'),
+      unacceptedUsd: amountSchema.describe('The part of it that was paid for answers that were not taken.'),
+      lastModelUsd: amountSchema.describe(
+        'What the answers that were taken would have cost at the last model: the same tokens, at the price in force at their time.',
+      ),
+      savedUsd: amountSchema.describe(
+        'lastModelUsd less paidUsd: negative where cascades cost more than asking the last model at once.',
+      ),
+      unvaluedCalls: z
+        .int()
+        .describe('Calls of which a cost is not known, their own or that at the last model: in no amount.'),
+    })
+    .describe('Cascades: smaller models asked before a larger one.'),
   unvalued: z
     .object({
       calls: z.int().describe('Those whose price the present price book no longer names.'),

@@ -8,12 +8,22 @@ const pattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
 /** The duration in milliseconds. Fails on what is not a duration: durations are written by programmers. */
 export function durationMs(duration: Duration): number {
-  if (typeof duration === 'number') {
-    invariant(Number.isFinite(duration) && duration >= 0, `${duration} is a duration in milliseconds`);
-    return duration;
-  }
-  const match = pattern.exec(duration);
+  const ms = parseDurationMs(duration);
+  invariant(
+    ms !== undefined,
+    typeof duration === 'number'
+      ? `${duration} is a duration in milliseconds`
+      : `"${duration}" is a duration like "5s"`,
+  );
+  return ms;
+}
+
+/** The same for what others wrote: undefined when it is no duration. */
+export function parseDurationMs(duration: unknown): number | undefined {
+  if (typeof duration === 'number') return Number.isFinite(duration) && duration >= 0 ? duration : undefined;
+  const match = typeof duration === 'string' ? pattern.exec(duration) : null;
   const unit = match?.[2];
-  invariant(match !== null && unit !== undefined && unit in unitMs, `"${duration}" is a duration like "5s"`);
-  return Number(match[1]) * unitMs[unit as keyof typeof unitMs];
+  return match === null || unit === undefined || !(unit in unitMs)
+    ? undefined
+    : Number(match[1]) * unitMs[unit as keyof typeof unitMs];
 }

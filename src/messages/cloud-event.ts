@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
+import type { Duration } from '../kernel/duration.ts';
 import { eventFields } from './event-fields.ts';
 import type { Message } from './message.ts';
 import { type Origin, parseOrigin } from './origin.ts';
@@ -12,6 +13,7 @@ import { type Origin, parseOrigin } from './origin.ts';
  *   originlabels      its labels, a JSON object as text, because an attribute cannot hold one
  *   schemaversion     version of the data's schema, 1 unless given
  *   item, lane        what is worked on; the share of capacity asked for
+ *   startat, delay    when it starts, if later: a time, or how long after it was admitted
  *   traceparent       W3C trace context
  *   rootid, parentid  where a message stands in its tree; written, and not believed when they come from outside
  */
@@ -26,6 +28,8 @@ export interface ReceivedEvent {
   readonly origin: Origin;
   readonly item?: string;
   readonly lane?: string;
+  readonly startAt?: string;
+  readonly delay?: Duration;
   readonly traceParent?: string;
   readonly data: unknown;
 }
@@ -41,7 +45,14 @@ export type CloudEvent = Readonly<Record<string, unknown>> & {
 const maxAttributes = 64;
 const maxLabelsLength = 8_192;
 
-const { text, uriReference, source: outsideSource, schemaVersion } = eventFields;
+const {
+  text,
+  uriReference,
+  source: outsideSource,
+  schemaVersion,
+  startAt: startTime,
+  delay: startDelay,
+} = eventFields;
 const jsonMediaType = /^(?:application\/json|[\w.+-]+\/[\w.+-]+\+json)\s*(?:;.*)?$/i;
 
 const labels = z
@@ -71,6 +82,8 @@ const eventSchema = z.looseObject({
   schemaversion: schemaVersion.optional(),
   item: text.optional(),
   lane: text.optional(),
+  startat: startTime.optional(),
+  delay: startDelay.optional(),
   traceparent: text.optional(),
 });
 
@@ -94,7 +107,8 @@ export function parseCloudEvent(value: unknown): ReceivedEvent {
     throw invalidEvent('MILLRACE_REQUEST_INVALID', [...faults, ...origin.faults]);
   }
   if (origin.value === undefined) throw invalidEvent('MILLRACE_ORIGIN_INVALID', origin.faults);
-  const { id, source, type, schemaversion, time, item, lane, traceparent, data } = parsed.data;
+  const { id, source, type, schemaversion, time, item, lane, startat, delay, traceparent, data } =
+    parsed.data;
   return {
     id,
     source,
@@ -104,6 +118,8 @@ export function parseCloudEvent(value: unknown): ReceivedEvent {
     origin: origin.value,
     ...(item === undefined ? {} : { item }),
     ...(lane === undefined ? {} : { lane }),
+    ...(startat === undefined ? {} : { startAt: startat }),
+    ...(delay === undefined ? {} : { delay }),
     ...(traceparent === undefined ? {} : { traceParent: traceparent }),
     data,
   };

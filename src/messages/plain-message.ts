@@ -9,7 +9,7 @@ import { type Origin, parseOrigin } from './origin.ts';
  * origin is an object. Without an id every request is a new message; with one a repeat is a duplicate.
  */
 
-const { text, source, schemaVersion } = eventFields;
+const { text, source, schemaVersion, startAt: startTime, delay: startDelay } = eventFields;
 
 const plainSchema = z.strictObject({
   type: text,
@@ -21,6 +21,8 @@ const plainSchema = z.strictObject({
   source: source.default('millrace'),
   item: text.optional(),
   lane: text.optional(),
+  startAt: startTime.optional(),
+  delay: startDelay.optional(),
   traceParent: text.optional(),
 });
 
@@ -36,7 +38,7 @@ export function parsePlainMessage(value: unknown, newId: () => string): Received
     throw invalidMessage('MILLRACE_REQUEST_INVALID', [...faults, ...origin.faults]);
   }
   if (origin.value === undefined) throw invalidMessage('MILLRACE_ORIGIN_INVALID', origin.faults);
-  const { id, type, item, lane, traceParent, data } = parsed.data;
+  const { id, type, item, lane, startAt, delay, traceParent, data } = parsed.data;
   return {
     id: id ?? newId(),
     source: parsed.data.source,
@@ -45,6 +47,8 @@ export function parsePlainMessage(value: unknown, newId: () => string): Received
     origin: origin.value,
     ...(item === undefined ? {} : { item }),
     ...(lane === undefined ? {} : { lane }),
+    ...(startAt === undefined ? {} : { startAt }),
+    ...(delay === undefined ? {} : { delay }),
     ...(traceParent === undefined ? {} : { traceParent }),
     data,
   };

@@ -17,6 +17,7 @@ import { FilesPayloadStore } from '../drivers/payload-store/payload-store.files.
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { formatUsd, usd } from '../kernel/money.ts';
+import { StartTimes } from '../engine/ledger/start-times.ts';
 import { loadOptional } from '../kernel/optional-package.ts';
 import type { MessageState } from '../engine/ledger/message-state.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
@@ -50,6 +51,8 @@ export interface TestKitOptions {
   readonly logger?: Logger;
 }
 
+const startSlice = 500;
+
 /** Well below the shortest time for which a renewal may stay out. */
 const longestStepMs = 4000;
 
@@ -82,7 +85,8 @@ const listCalls: SqlStatement = {
 
 const letTimePass: SqlStatement = {
   name: 'testing.let_time_pass',
-  text: `update millrace.messages set available_at = available_at - $1::float8 * interval '1 millisecond' where state = 'pending'`,
+  text: `update millrace.messages set available_at = available_at - $1::float8 * interval '1 millisecond',
+     start_at = start_at - $1::float8 * interval '1 millisecond' where state = 'pending'`,
 };
 
 interface ListedMessage {
@@ -200,8 +204,11 @@ export class TestKit {
 
   /** Runs everything that is due. */
   async runDue(): Promise<void> {
-    do await this.#host.settlePublishing();
-    while (await this.#queues.runNext());
+    const starts = new StartTimes(this.#host.stores.database);
+    do {
+      for (const { stage } of await starts.startDue(startSlice)) await this.#queues.queue(stage).add([{}]);
+      await this.#host.settlePublishing();
+    } while (await this.#queues.runNext());
   }
 
   /** What has come of admitted messages so far. */

@@ -11,9 +11,11 @@ import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import type { MetricCatalogue } from '../../src/telemetry/metric-definition.ts';
 import { canRun, directoryOf, prometheusPrograms } from '../support/required-programs.ts';
 import { batchCases } from './batch-cases.ts';
+import { scheduleCases } from './schedule-cases.ts';
 import { platformCases } from './platform-cases.ts';
 import { processCases } from './process-cases.ts';
 import { promtoolTest, type RuleCase } from './rule-case.ts';
+import { requestCases } from './request-cases.ts';
 import { stageCases } from './stage-cases.ts';
 
 /* The alert rules: each alert fires when it should and at no other time, and says enough to act upon. */
@@ -22,7 +24,14 @@ const root = join(import.meta.dirname, '..', '..');
 const generated = join(root, 'dashboards', 'generated', 'prometheus');
 const groups = ruleGroups();
 const alerts = groups.flatMap((group) => group.alerts);
-const cases = { ...stageCases, ...platformCases, ...batchCases, ...processCases };
+const cases = {
+  ...stageCases,
+  ...platformCases,
+  ...batchCases,
+  ...requestCases,
+  ...scheduleCases,
+  ...processCases,
+};
 
 describe.skipIf(!canRun(prometheusPrograms()))('the rules in Prometheus', () => {
   let directory: string;

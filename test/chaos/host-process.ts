@@ -25,7 +25,7 @@ interface Waiting {
 }
 
 /** Hosts are started again and again: what they compile is kept. */
-const compileCache = join(tmpdir(), 'millrace-chaos-compiled');
+const compileCache = process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'millrace-chaos-compiled');
 const restartWhenAwayMs = 300;
 const keptErrorCharacters = 4000;
 /** A supervisor starts a crashed process again; past this it is left down, and the run fails. */

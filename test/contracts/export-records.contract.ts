@@ -67,6 +67,8 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
       durationMs: fc.nat(1e6),
       firstChunkMs: maybe(fc.nat(1e6)),
       isSuspect: fc.boolean(),
+      verdict: fc.constantFrom(undefined, 'accepted', 'escalated'),
+      cascadeUsd: maybe(amount),
       cost: maybe(fc.record({ total: amount, request: amount, byClass: fc.record({ text_output: amount }) })),
     }) as fc.Arbitrary<Omit<SettledCall, 'id'>>;
 
@@ -88,7 +90,13 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
           const owner = isOutside
             ? { message: undefined, origin }
             : { message: { id: message, fencingToken } };
-          const reservation = someReservation({ id: call, step, fallbackFrom: 'a/b', ...owner });
+          const reservation = someReservation({
+            id: call,
+            step,
+            fallbackFrom: 'a/b',
+            cascade: { place: 1, models: 2 },
+            ...owner,
+          });
           expect(await harness.calls.reserve(reservation)).toMatchObject({ kind: 'reserved' });
           expect(await harness.calls.settle(someSettlement({ id: call, ...end }))).toBe(true);
           const line = (await harness.outbox('usage')).at(-1);
@@ -124,6 +132,8 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
               operation,
               request_kind: requestKind,
               fallback_from: 'a/b',
+              cascade_place: 1,
+              cascade_models: 2,
               ...fieldsOfEnd({ ...someSettlement({ id: call }), ...end }),
             }),
           );
@@ -169,6 +179,24 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
         trace_id: traceParent.slice(3, 35),
       });
       expect(Number(age)).toBeGreaterThanOrEqual(3_600_000);
+    });
+
+    it('say nothing of a decision in a cascade that came after them; the first decision stands', async () => {
+      const { call } = await reserved({ cascade: { place: 1, models: 2 } });
+      await harness.calls.settle(someSettlement({ id: call }));
+      const [record] = await harness.outbox('usage');
+      const decide = (verdict: 'accepted' | 'escalated', line: string) =>
+        harness.calls.cascades.decide({ id: call, verdict, cascadeUsd: usd('3'), line });
+      expect(await decide('accepted', '{"n":1}')).toBe('accepted');
+      expect(await decide('escalated', '{"n":2}')).toBe('accepted');
+      expect(await harness.outbox('usage')).toEqual([record, '{"n":1}']);
+      expect(record).not.toContain('cascade_verdict');
+      const answered = await harness.calls.invalidOutputs.findAnswered(call);
+      if (answered === undefined) throw new Error('the call has no answer');
+      expect(answered).toMatchObject({ verdict: 'accepted', cascade: { place: 1, models: 2 } });
+      expect(await harness.calls.invalidOutputs.reject(answered, ['{"n":3}', '{"n":4}'])).toBe(true);
+      // A rejected answer is not decided about any more.
+      expect(await decide('accepted', '{"n":5}')).toBe('escalated');
     });
 
     it('say what a call said when they were written, whatever becomes of it before they are exported', async () => {
@@ -312,6 +340,9 @@ function fieldsOfEnd(end: SettledCall): Fields {
     price_catalogue: end.priceCatalogue,
     waste_reason: end.wasteReason,
     is_waste: end.wasteReason === undefined ? undefined : 1,
+    cascade_verdict: end.verdict,
+    cascade_usd: end.cascadeUsd,
+    cascade_unvalued: end.verdict === 'accepted' && end.cascadeUsd === undefined ? 1 : undefined,
     duration_ms: end.durationMs,
     first_chunk_ms: end.firstChunkMs,
     ...Object.fromEntries(Object.entries(end.tokens).map(([name, count]) => [`tokens_${name}`, count])),
@@ -329,7 +360,7 @@ function comparable(fields: Fields): Fields {
     Object.entries(fields)
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => {
-        const isAmount = name.startsWith('cost_') || name === 'upper_bound_usd';
+        const isAmount = name.startsWith('cost_') || name === 'upper_bound_usd' || name === 'cascade_usd';
         return [name, isAmount ? usd(String(value)).toFixed() : value];
       }),
   );

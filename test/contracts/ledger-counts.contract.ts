@@ -8,6 +8,7 @@ const countAll = {
   name: 'test.count_all',
   text: `select stage, lane, kind, count(*)::int as count from (
       select stage, lane, case
+        when state = 'pending' and parked_for = 'start' then 'scheduled'
         when state = 'pending' and parked_for is not null then 'parked'
         when state = 'pending' and date_trunc('second', available_at) > statement_timestamp() then 'delayed'
         when state = 'pending' then 'ready'
@@ -24,6 +25,7 @@ const changes = [
   `update millrace.messages set state = 'pending', lease_until = null, sweep_at = 'infinity', available_at = clock_timestamp() + interval '1 hour'
      where state = 'leased' and random() < $1::float8`,
   `update millrace.messages set state = 'pending', parked_for = 'budget:x', lease_until = null, sweep_at = 'infinity' where state = 'leased' and random() < $1::float8`,
+  `update millrace.messages set parked_for = 'start', start_at = clock_timestamp() + interval '1 hour' where state = 'pending' and parked_for is null and random() < $1::float8 / 2`,
   `update millrace.messages set parked_for = null, available_at = clock_timestamp() where parked_for is not null and random() < $1::float8`,
   `update millrace.messages set state = 'completed', sweep_at = null, lease_until = null, finished_at = clock_timestamp() where state = 'leased' and random() < $1::float8`,
   `update millrace.messages set state = 'dead_lettered', sweep_at = null, lease_until = null,

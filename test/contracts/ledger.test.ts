@@ -4,6 +4,7 @@ import { exportRecordsContract } from './export-records.contract.ts';
 import { handOverContract } from './hand-over.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerCountsContract } from './ledger-counts.contract.ts';
+import { messageStartsContract } from './message-starts.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
 import { listOrderContract } from './list-order.contract.ts';
 import { expiredLeasesContract } from './expired-leases.contract.ts';
@@ -14,6 +15,7 @@ import { stageBacklogContract } from './stage-backlog.contract.ts';
 
 onEachLedger(
   ledgerMessagesContract,
+  messageStartsContract,
   ledgerCallsContract,
   exportRecordsContract,
   recordGroupsContract,

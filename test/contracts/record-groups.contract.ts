@@ -194,7 +194,15 @@ export function recordGroupsContract(name: string, open: () => Promise<SqlDataba
       });
 
     const given = () =>
-      new GivenAnswers({ ledger: harness.calls, clock: systemClock }, { origin, message: undefined });
+      new GivenAnswers(
+        {
+          ledger: harness.calls,
+          clock: systemClock,
+          pricer: { price: () => ({ kind: 'unpriced', reason: 'no cascade is asked' }) },
+          metrics: { cascadeDecided: () => undefined },
+        },
+        { origin, message: undefined },
+      );
 
     async function correct(id: Uuid, mills: number): Promise<void> {
       const service = new CorrectionService({

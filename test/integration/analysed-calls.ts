@@ -99,6 +99,56 @@ function noCounts(): UsageRecord['counts'] {
   return { calls: 1, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0, suspectCalls: 0 };
 }
 
+const cascadedAt = new Date('2025-10-10T12:00:00Z');
+const cascaded = (place: number, costUsd: string, fields: Partial<UsageRecord> = {}): UsageRecord =>
+  call({
+    sentAt: cascadedAt,
+    tokens: {},
+    costByClass: {},
+    costUsd: usd(costUsd),
+    cascade: { place, models: 2 },
+    ...fields,
+  });
+const rejected = cascaded(1, '0.5', { verdict: 'accepted', cascadeUsd: usd('3') });
+const decidedLater = cascaded(1, '0.125');
+const correctionOf = (record: UsageRecord, fields: Partial<UsageRecord>): UsageRecord => ({
+  ...record,
+  recordId: newId(new Date()),
+  recordKind: 'correction',
+  counts: { ...noCounts(), calls: 0 },
+  costUsd: usd('0'),
+  ...fields,
+});
+/** October 2025: cascades of two models. */
+export const inCascades = [
+  cascaded(1, '0.1', { verdict: 'accepted', cascadeUsd: usd('1.000000000000000001') }),
+  cascaded(1, '0.01', { verdict: 'escalated' }),
+  cascaded(2, '7'),
+  // Its check was asked when the answer came back from a batch.
+  decidedLater,
+  correctionOf(decidedLater, { verdict: 'accepted', cascadeUsd: usd('2') }),
+  // The handler had no use for it.
+  rejected,
+  correctionOf(rejected, { verdict: 'escalated', cascadeUsd: usd('-3'), costUsd: usd('-0.5') }),
+  correctionOf(rejected, {
+    verdict: 'escalated',
+    costUsd: usd('0.5'),
+    cascadeUsd: usd('0'),
+    wasteReason: 'invalid_output',
+  }),
+  // The last model has no price, or the small one.
+  cascaded(1, '0.2', { verdict: 'accepted', cascadeUnvalued: 1 }),
+  call({
+    sentAt: cascadedAt,
+    tokens: {},
+    costByClass: {},
+    costUsd: undefined as never,
+    counts: { ...noCounts(), unpricedCalls: 1 },
+    cascade: { place: 1, models: 2 },
+    verdict: 'escalated',
+  }),
+];
+
 /** November 2025: priced by another list first, and then by the book. */
 const repriced = pricedCall(
   { provider: 'openai', model: 'gpt-5-mini', sentAt: november() },

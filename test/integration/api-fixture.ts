@@ -35,6 +35,8 @@ import { BudgetService } from '../../src/capabilities/budgets/budget-service.ts'
 import type { Provided } from '../../src/capabilities/capability.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
+import { ScheduleService } from '../../src/capabilities/schedules/schedule-service.ts';
+import { scheduleServiceOver } from '../support/schedule-fixture.ts';
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import { ReconciliationService } from '../../src/capabilities/costs/reconciliation/reconciliation-service.ts';
 import { MessageCosts } from '../../src/capabilities/message-operations/message-costs.ts';
@@ -196,6 +198,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [EventIntake, new EventIntake(admissions)],
         ...batchServices(database, registry),
         ...requestServices({ database, payloads, admissions, bodies, publisher, registry }),
+        [ScheduleService, scheduleServiceOver(database, admissions)],
         [DeadLetterService, deadLetters],
         [
           MessageService,

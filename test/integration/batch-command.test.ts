@@ -7,33 +7,44 @@ import { batchDocumentSchema } from '../../src/capabilities/batches/batch-docume
 import { batchEstimateSchema } from '../../src/capabilities/batches/intake/estimate-document.ts';
 import { openInput } from '../../src/capabilities/batches/intake/input-file.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { installationOf } from '../../src/host/command-installation.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { tickets } from '../support/batch-intake-fixture.ts';
 import { CapturedOutput } from '../support/captured-output.ts';
+import { KeptLedger } from '../support/kept-ledger.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runBatchCommand } from '../support/run-batch-command.ts';
-import { runCommand } from '../support/run-command.ts';
+import { type CommandOutput, runCommand as runAlone } from '../support/run-command.ts';
 
 /* `millrace batch` on an embedded installation that no host runs on. */
 
 let directory: string;
+let ledger: KeptLedger;
 
 beforeAll(async () => {
   directory = await newHostDirectory('millrace-batch-command-');
+  ledger = new KeptLedger(installationOf({}, { data: directory }));
   expect((await runCommand(['migrate', '--data', directory])).code).toBe(0);
 });
-afterAll(() => rm(directory, { recursive: true, force: true }));
+afterAll(async () => {
+  await ledger.close();
+  await rm(directory, { recursive: true, force: true });
+});
 beforeEach(() => change('delete from millrace.batches'));
 
 async function change(statement: string): Promise<void> {
-  const database = await PgliteSqlDatabase.open({ dataDirectory: join(directory, 'ledger') });
+  const { database } = await ledger.access();
   await database.execute(statement);
-  await database.close();
 }
 
 /** Runs `millrace batch …` with the stages of the pipeline "support" as what --stages names. */
-const batch = (...args: readonly string[]) => runBatchCommand(args, { directory });
+const batch = (...args: readonly string[]) => runBatchCommand(args, { directory, ledger });
+
+/** Runs `millrace …` as a process of its own would. */
+async function runCommand(args: readonly string[]): Promise<CommandOutput> {
+  await ledger.close();
+  return await runAlone(args);
+}
 
 const who = ['--pipeline', 'support', '--team', 'blue', '--customer', 'acme', '--feature', 'search'];
 const stages = ['--stages', 'stages.js'];
@@ -258,6 +269,7 @@ describe('millrace batch', () => {
 
   it('ends quietly when nobody reads its output any more, and says what else is wrong with it', async () => {
     await batch('submit', await fileOf('piped.jsonl', jsonl(tickets(3))), ...who, ...stages);
+    await ledger.close();
     const into = async (code: string, ...args: readonly string[]) => {
       const failure = Object.assign(new Error(`write ${code}`), { code });
       const stdout = new Writable({ write: (_chunk, _encoding, done) => done(failure) });
@@ -342,6 +354,7 @@ describe('millrace batch', () => {
     const bars = new CapturedOutput();
     const waiting = runBatchCommand(['submit', file, ...who, ...stages, '--wait'], {
       directory,
+      ledger,
       stderr: bars,
       isAlone: false,
     });

@@ -76,6 +76,7 @@ export class ChangedRequests {
   *of(operation: ApiOperation, request: GoodRequest): Generator<SentRequest> {
     for (const parameter of operation.parameters) {
       if (parameter.in === 'path') yield* this.#path(operation, request, parameter);
+      else if (parameter.in === 'header') yield* header(operation, request, parameter);
       else yield* this.#query(operation, request, parameter);
     }
     // Where nothing is asked by query string, what stands there is not read.
@@ -246,6 +247,31 @@ interface Changes {
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
+}
+
+/** Values of a header that a client can send at all. Which of them are refused, the document says by their length. */
+function* header(
+  operation: ApiOperation,
+  request: GoodRequest,
+  { name, schema }: ApiParameter,
+): Generator<SentRequest> {
+  for (const value of [
+    'x',
+    '""',
+    '"',
+    `"a\\"b"`,
+    '0',
+    '\u00e9',
+    ',;=',
+    'wait=-1, wait=1e9',
+    'x'.repeat(8000),
+  ]) {
+    yield sent(operation, request, {
+      change: `${name} as ${value.slice(0, 40)}`,
+      isRefused: value.length > Number(schema['maxLength'] ?? Infinity),
+      headers: { [name]: value },
+    });
+  }
 }
 
 function sent(operation: ApiOperation, request: GoodRequest, changes: Changes): SentRequest {

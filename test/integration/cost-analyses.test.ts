@@ -6,7 +6,7 @@ import { savingsReportSchema } from '../../src/capabilities/costs/savings/saving
 import type { UsageRecord } from '../../src/engine/export/usage-record.ts';
 import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import { corrected, hourly, labelled, priced, ranked } from './analysed-calls.ts';
+import { corrected, hourly, inCascades, labelled, priced, ranked } from './analysed-calls.ts';
 import { type CostsApi, startCostsApi } from './costs-fixture.ts';
 import { requestTo } from './request-to.ts';
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   api = await startCostsApi(clock);
   ({ key: everywhere } = await api.keys.create({ name: 'all', scopes: ['costs:read'] }));
   ({ key: ofBlue } = await api.keys.create({ name: 'blue', scopes: ['costs:read'], team: 'blue' }));
-  await api.insertRecords([...labelled, ...ranked, ...hourly, ...priced, ...corrected]);
+  await api.insertRecords([...labelled, ...ranked, ...hourly, ...priced, ...corrected, ...inCascades]);
 });
 
 afterAll(() => api.close());
@@ -266,6 +266,20 @@ describe('savings', () => {
     });
     expect(saved.unvalued).toMatchObject({ calls: 1, cachedTokens: '77', unpricedCalls: 0 });
     expect(saved.unknown).toEqual(['reused_answers']);
+  });
+
+  it('are what the last model of a cascade would have cost, less all that the smaller ones did', async () => {
+    const saved = savingsReportSchema.parse(await answer('/savings?from=2025-10-01&to=2025-11-01'));
+    expect(saved.cascade).toEqual({
+      acceptedCalls: 3,
+      escalatedCalls: 3,
+      otherCalls: 0,
+      paidUsd: '0.735',
+      unacceptedUsd: '0.51',
+      lastModelUsd: '3.000000000000000001',
+      savedUsd: '2.265000000000000001',
+      unvaluedCalls: 2,
+    });
   });
 
   it('are of what the filters let through, and nothing without calls', async () => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { providerBill } from '../../src/simulator/provider-bills.ts';
 import { ticketEvent } from './api-fixture.ts';
 import { batchRequests } from './batch-requests.ts';
+import { scheduleRequests } from './schedule-requests.ts';
 import { webhookRequests } from './webhook-requests.ts';
 import type { Preparation } from './good-request.ts';
 import { billed } from './reconciled-calls.ts';
@@ -100,6 +101,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
     source: '/helpdesk',
     item: 'ticket-1',
     lane: 'bulk',
+    delay: '90s',
     traceParent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
   };
   const event = () =>
@@ -109,6 +111,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
       originbatch: 'b',
       item: 'i',
       lane: 'bulk',
+      delay: '2h',
     });
   const nothing: Preparation = () => Promise.resolve([{}]);
   const ofMessage: Preparation = () => Promise.resolve([{ path: own }]);
@@ -308,6 +311,13 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
     admitMessages: () =>
       Promise.resolve([
         { body: { ...message, id: unused() } },
+        {
+          body: {
+            ...message,
+            delay: undefined,
+            startAt: new Date(Date.now() + 3_600_000).toISOString(),
+          },
+        },
         { body: event(), mediaType: 'application/cloudevents+json' },
         { body: [event(), event()], mediaType: 'application/cloudevents-batch+json' },
       ]),
@@ -336,6 +346,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
     getRequest: () => Promise.resolve([{ path: { id: two.amber.request } }]),
     cancelRequest: async () => [{ path: await newRequest(), body: { reason } }],
     deleteRequest: async () => [{ path: await newRequest() }],
+    ...scheduleRequests(two, unused),
     getMessage: ofMessage,
     getMessageTree: ofMessage,
     getMessageData: ofMessage,

@@ -19,6 +19,8 @@ import { UsageExporter } from '../../src/engine/export/usage-exporter.ts';
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
+import { newRequestId } from '../../src/messages/request-id.ts';
 import { onUsualLedger } from '../support/each-ledger.ts';
 import { someAdmission, someLedger } from '../support/ledger-fixture.ts';
 import { openMigratedColumns } from '../support/migrated-columns.ts';
@@ -65,8 +67,32 @@ const dyingAt = (step: number, isDone: boolean) => columnsDyingAt(columns, step,
 const costs = ['0.000000000000000001', '1.234567890123456789', '0.1', '99999.999999999999999999'];
 const days = ['2025-01-31T23:59:59.999Z', '2025-02-01T00:00:00Z'];
 
+/** A request that has ended, with its result, its key, and the API key of its customer. */
+async function askFor(team: string, customer: string, secret: string): Promise<void> {
+  const id = newRequestId(new Date());
+  const reference = await payloads.put(Buffer.from(`result ${secret} ${id}`));
+  await database.query(
+    {
+      name: 'test.ask_for',
+      text: `with asked as (
+          insert into millrace.requests (id, team, customer, feature, labels, pipeline, type, version, actor, state, ended_at, error_message, result, result_ref, webhook)
+          values ($1::uuid, $2, $3, 'search', $4, 'p', 't', 1, 'code', 'completed', now(), $4, $4, $5, $4)),
+        held as (insert into millrace.held_payloads (holder, reference) values ($1::uuid, $5))
+        insert into millrace.request_keys (team, key, request_id, fingerprint, expires_at) values ($2, $4 || $1::uuid::text, $1::uuid, 'f', now() + interval '1 day')`,
+    },
+    [id, team, customer, JSON.stringify({ person: secret }), reference],
+  );
+  await new ApiKeys({ database, clock: systemClock }).create({
+    name: 'of a customer',
+    scopes: ['requests:write'],
+    team,
+    customer,
+  });
+}
+
 async function fill(team: string, customer: string, secret: string): Promise<string[]> {
   const ids: string[] = [];
+  await askFor(team, customer, secret);
   for (const [index, cost] of costs.entries()) {
     ids.push(
       await doWork(
@@ -92,6 +118,22 @@ onUsualLedger((_, openLedger) => {
     await rm(directory, { recursive: true, force: true });
   });
 
+  /** A schedule that sends for the customer, with a run that was refused. */
+  async function writeSchedule(customer: string, secret: string): Promise<void> {
+    const definition = { cron: '0 6 * * *', message: { data: secret, origin: { team: 'blue', customer } } };
+    await database.query(
+      {
+        name: 'test.schedule',
+        text: `with made as (
+            insert into millrace.schedules (id, team, name, source, definition, overlap, customer, from_at, actor, created_at, changed_at)
+            values (gen_random_uuid(), 'blue', $1, 'operator', $2, 'allow', $3, now(), 'ann', now(), now()) returning id)
+          insert into millrace.schedule_runs (schedule_id, at, kind, state, planned_at, ended_at, detail)
+          select id, now(), 'scheduled', 'failed', now(), now(), $1 from made`,
+      },
+      [secret, JSON.stringify(definition), customer],
+    );
+  }
+
   it('leaves neither the name nor any text of a customer anywhere, and every sum as it was', async () => {
     const customer = `Zoë O'Neil "\\ 1"`;
     await fill('blue', customer, 'sekrit-a');
@@ -106,6 +148,8 @@ onUsualLedger((_, openLedger) => {
       actor: 'bob',
       reason: `${customer} asked`,
     });
+    await writeSchedule(customer, 'sekrit-a');
+    await writeSchedule('neighbour', 'kept-schedule');
     const preview = await service().preview({ customer });
     expect(preview).toMatchObject({ isDryRun: true, messages: 8, deadLetters: 4, calls: 16, open: 0 });
     const before = await everything();
@@ -121,6 +165,7 @@ onUsualLedger((_, openLedger) => {
     expect(after.match(/.{0,80}sekrit-a/g)).toBeNull();
     expect(after.match(/.{0,80}(?:Zoë|O'Neil)/g)).toBeNull();
     expect(after).toContain('kept-b');
+    expect(after).toContain('kept-schedule');
     expect(after).toContain(report.pseudonym);
     const { ledger, usage } = await sums();
     expect(ledger).toEqual(usage);

@@ -31,13 +31,13 @@ const sizes = {
 };
 
 const kinds = `(values ('ready', 'pending', null), ('later', 'pending', null), ('set aside', 'pending', 'order'),
-    ('held', 'pending', 'pause:00000000-0000-0000-0000-000000000001'), ('unpaid', 'pending', 'budget:blue'),
+    ('held', 'pending', 'pause:00000000-0000-0000-0000-000000000001'), ('unpaid', 'pending', 'budget:blue'), ('planned', 'pending', 'start'),
     ('done', 'completed', null), ('dead', 'dead_lettered', null), ('discarded', 'dead_lettered', null))`;
 
 /** $1 how many rows of each kind: messages as they wait and as they ended, half of them long ago; failures and unsettled calls. */
 const fillMessages = `insert into millrace.messages (id, root_id, source, event_id, type, version, pipeline, stage, owner, lane, team,
      customer, feature, item, trace_parent, body, body_bytes, state, parked_for, order_key, order_place, available_at, sweep_at, created_at,
-     admitted_at, finished_at, error_code, discarded_at, waits_for)
+     admitted_at, finished_at, error_code, discarded_at, waits_for, start_at)
    select id, id, 'test', n::text, 'work', 1, 'default', 'work', 'platform', (array['interactive', 'standard', 'bulk'])[1 + n % 3],
      (array['blue', 'green'])[1 + n % 2], 'customer-' || n % 50, (array['shop', 'search', 'stopped'])[1 + n % 3], n::text, '', '{}', 2,
      k.state, k.parked_for, case when k.kind = 'set aside' then 'key-' || n % 100 end, n,
@@ -45,7 +45,8 @@ const fillMessages = `insert into millrace.messages (id, root_id, source, event_
      case when k.state = 'pending' then timestamptz 'infinity' end, t.at, t.at,
      case when k.state <> 'pending' then t.at + interval '1 minute' end,
      case when k.state = 'dead_lettered' then 'MILLRACE_MODEL_NETWORK' end, case when k.kind = 'discarded' then now() end,
-     case when k.kind = 'later' then 'retry:MILLRACE_MODEL_NETWORK' end
+     case when k.kind = 'later' then 'retry:MILLRACE_MODEL_NETWORK' end,
+     case when k.kind = 'planned' then now() + interval '1 hour' + n * interval '1 second' end
    from ${kinds} k(kind, state, parked_for)
    cross join lateral (select n, gen_random_uuid() as id from generate_series(1, case when k.kind = 'ready' then $1::int else $2::int end) n) made
    cross join lateral (select now() - case when n % 2 = 0 then interval '60 days' else interval '1 day' end as at) t`;
@@ -194,6 +195,7 @@ describe.skipIf(!canRunHere)('what a host does over and over', { timeout: 300_00
     // The jobs ran: each of these is made by another one.
     for (const name of [
       'ledger.sweep_messages',
+      'ledger.start_due_messages',
       'ledger.list_waiting_stages',
       'ledger.sum_up_counts',
       'ledger.read_counts',

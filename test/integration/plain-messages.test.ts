@@ -44,6 +44,45 @@ describe('admitting a message in plain JSON', () => {
     expect((await post(ticket)).body).toMatchObject({ outcome: 'admitted' });
   });
 
+  it('starts a message later, which is shown, can be started by its id and can be cancelled', async () => {
+    const key = await fixture.newKey(['messages:read', 'operations:write']);
+    const set = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    const shown = async (id: string): Promise<Record<string, unknown>> => {
+      const { body } = await requestTo(app).get(`/v1/messages/${id}/tree`).set(set);
+      return (body as { messages: Record<string, unknown>[] }).messages[0] ?? {};
+    };
+    const startAt = new Date(Date.now() + 86_400_000).toISOString();
+    const sent = await Promise.all([post({ ...ticket, startAt }), post({ ...ticket, delay: '7d' })]);
+    const [at = '', after = ''] = sent.map(({ statusCode, text, body }) => {
+      expect(statusCode, text).toBe(202);
+      return (body as { messageIds: string[] }).messageIds[0] ?? '';
+    });
+    expect(await shown(at)).toMatchObject({ state: 'pending', waitsFor: 'start', dueAt: startAt, startAt });
+    expect(await shown(after)).toMatchObject({ state: 'pending', waitsFor: 'start' });
+    const order = (id: string) => JSON.stringify({ ids: [id], reason: 'test' });
+    const hurried = await requestTo(app).post('/v1/messages/retry').set(set).send(order(at));
+    expect(hurried.body, hurried.text).toMatchObject({ count: 1 });
+    const started = await shown(at);
+    expect(started).toMatchObject({ state: 'pending', startAt });
+    expect(started['waitsFor']).toBeUndefined();
+    const cancelled = await requestTo(app).post('/v1/messages/cancel').set(set).send(order(after));
+    expect(cancelled.body, cancelled.text).toMatchObject({ count: 1 });
+    expect(await shown(after)).toMatchObject({ state: 'cancelled' });
+  });
+
+  it.each([
+    [400, { startAt: 'tomorrow' }, 'startAt'],
+    [400, { startAt: '2026-12-24T18:00:00' }, 'startAt'],
+    [422, { startAt: '2999-01-01T00:00:00Z' }, 'startAt'],
+    [400, { delay: '1w' }, 'delay'],
+    [400, { delay: 5 }, 'delay'],
+    [422, { delay: '367d' }, 'delay'],
+    [422, { delay: '1s', startAt: '2026-12-24T18:00:00Z' }, 'delay'],
+  ])('refuses by %i %j', async (expected, parts, field) => {
+    const { status, faults } = problemOf(await post({ ...ticket, ...parts }));
+    expect([status, faults?.map((fault) => fault.field)]).toEqual([expected, [field]]);
+  });
+
   it('takes every field that code may give, and knows a repeat by its id', async () => {
     const sent = {
       ...ticket,

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { usd } from '../../src/kernel/money.ts';
+import { cascadeSums } from '../support/cascade-sums.ts';
 import { isFullDepth } from '../support/test-depth.ts';
 import { Died, Mortality } from '../support/mortal.ts';
-import { lostRuns, type models } from '../support/moded-stages.ts';
-import { type CallRow, hourMs, minuteMs, ProviderModeFixture } from '../support/provider-mode-fixture.ts';
+import { draftCheck, lostRuns, type models } from '../support/moded-stages.ts';
+import type { ModedCall } from '../support/moded-call.ts';
+import { hourMs, minuteMs, ProviderModeFixture } from '../support/provider-mode-fixture.ts';
 
 /*
  * Batches whose calls are made in providers' batches: on PGlite and the simulated providers, through the whole way of a message.
@@ -19,11 +21,11 @@ afterAll(async () => {
   await fixture.close();
 });
 
-const sumOf = (rows: readonly CallRow[]): string =>
+const sumOf = (rows: readonly ModedCall[]): string =>
   rows.reduce((sum, { cost_usd: cost }) => sum.plus(usd(cost ?? '0')), usd('0')).toFixed();
 
 /** The calls cost exactly what the providers billed. */
-async function expectBilled(rows: readonly CallRow[]): Promise<void> {
+async function expectBilled(rows: readonly ModedCall[]): Promise<void> {
   const { totalUsd } = await fixture.bill();
   expect(usd(sumOf(rows)).equals(usd(totalUsd)), `${sumOf(rows)} is ${totalUsd}`).toBe(true);
 }
@@ -32,6 +34,36 @@ const batchesSent = async (): Promise<number> => {
   const { entries = [] } = await fixture.bill();
   return new Set(entries.flatMap(({ batch }) => (batch === undefined ? [] : [batch.id]))).size;
 };
+
+describe('a cascade in the mode provider', () => {
+  it('has the answers of both models put off, each decided about once, whatever its check says later', async () => {
+    await fixture.reset();
+    // Every other answer is taken, by when it is asked: a second look would decide otherwise.
+    let asked = 0;
+    draftCheck.accept = () => (asked += 1) % 2 === 0 || 'not sure';
+    await fixture.begin('provider', ['cascade', 'cascade', 'cascade', 'cascade']);
+    await fixture.finish();
+    expect(asked).toBe(4);
+    expect(await fixture.completed()).toBe(8);
+    const all = await fixture.calls();
+    const of = (step: string) => all.filter((call) => call.step === step);
+    expect([of('draft 1/2').length, of('draft 2/2').length, of('polish').length]).toEqual([4, 2, 4]);
+    expect(new Set(all.map(({ request_kind: kind }) => kind))).toEqual(new Set(['batch']));
+    for (const { cascade_verdict: verdict, cascade_usd: last, cost_usd: cost } of of('draft 1/2')) {
+      if (verdict === 'escalated') expect(last).toBeNull();
+      else expect(usd(last ?? '0').equals(usd(cost ?? '0').times(5))).toBe(true);
+    }
+    await expectBilled(all);
+    const { columns } = fixture.host.stores;
+    await expect
+      .poll(async () => (await cascadeSums(columns)).map(({ verdict, calls }) => `${verdict} ${calls}`))
+      .toEqual(['accepted 2', 'escalated 2']);
+    const taken = all.filter(({ cascade_verdict: verdict }) => verdict === 'accepted');
+    const [accepted] = await cascadeSums(columns);
+    expect(accepted?.costUsd.equals(usd(sumOf(taken)))).toBe(true);
+    expect(accepted?.lastModelUsd.equals(usd(sumOf(taken)).times(5))).toBe(true);
+  }, 600_000);
+});
 
 const accounts: readonly (keyof typeof models)[] = ['openai', 'anthropic'];
 

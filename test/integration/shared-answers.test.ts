@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sumUsd, usd } from '../../src/kernel/money.ts';
-import { type CallRow, ProviderModeFixture } from '../support/provider-mode-fixture.ts';
+import type { ModedCall } from '../support/moded-call.ts';
+import { ProviderModeFixture } from '../support/provider-mode-fixture.ts';
 
 /*
  * Batches that share answers: on PGlite and the simulated providers, through the whole way of a message.
@@ -15,7 +16,7 @@ afterAll(async () => {
 });
 
 /** The calls cost exactly what the providers billed. */
-async function expectBilled(rows: readonly CallRow[]): Promise<void> {
+async function expectBilled(rows: readonly ModedCall[]): Promise<void> {
   const { totalUsd } = await fixture.bill();
   expect(sumUsd(rows.map(({ cost_usd: cost }) => usd(cost ?? '0'))).toFixed()).toBe(usd(totalUsd).toFixed());
 }

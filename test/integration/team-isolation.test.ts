@@ -9,6 +9,11 @@ import { type AmberIds, ofAmber, openTwoTeams, type TwoTeams } from './two-teams
  * of the table, and no answer may hold a name or an amount of the other team.
  */
 
+const someSchedule = (team: string) => ({
+  name: 'nightly',
+  cron: '0 6 * * *',
+  message: { type: 'ticket.opened', data: { subject: 'x' }, origin: { team, customer: 'c', feature: 'f' } },
+});
 const period = 'from=2026-03-01&to=2026-03-05';
 /** How each operation is asked: an operation that is new belongs into the table. */
 const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
@@ -126,6 +131,17 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
     { path: others.batch, body: { dryRun: true } },
   ],
   discardBatch: [{ path: others.batch, body: {} }],
+  listSchedules: [{}, { query: 'limit=200' }, { query: 'after=a/a' }],
+  createSchedule: [{ body: someSchedule('amber') }, { body: someSchedule('teal') }],
+  getSchedule: [{ path: others.schedule }, { path: 'amber-schedule', query: 'runs=100' }],
+  replaceSchedule: [
+    { path: others.schedule, body: someSchedule('teal') },
+    { path: 'amber-schedule', body: someSchedule('amber') },
+  ],
+  deleteSchedule: [{ path: others.schedule, query: 'reason=x' }],
+  pauseSchedule: [{ path: others.schedule, body: { reason: 'x' } }],
+  resumeSchedule: [{ path: others.schedule, body: { reason: 'x' } }],
+  runSchedule: [{ path: 'amber-schedule', body: { reason: 'x' } }],
   listBatches: [{}, { query: 'pipeline=support&state=receiving' }],
   getBatch: [{ path: others.batch }, { path: 'amber-batch' }],
   listBatchChunks: [{ path: others.batch }, { path: 'amber-batch' }],
@@ -241,6 +257,8 @@ describe('a key of one team', () => {
         (select count(*)::int from millrace.quotas) as all_budgets,
         (select count(*)::int from millrace.billing_periods) as periods,
         (select count(*)::int from millrace.price_overrides) as prices,
+        (select count(*)::int from millrace.schedules where team = 'amber' and paused_at is null and revision = 1) as schedules,
+        (select count(*)::int from millrace.schedule_runs) as runs,
         (select count(*)::int from millrace.webhook_endpoints where team = 'amber' and state = 'enabled' and previous_secret is null) as webhooks,
         (select count(*)::int from millrace.messages where team = 'amber') as messages`,
     });
@@ -253,6 +271,8 @@ describe('a key of one team', () => {
         all_budgets: 2,
         periods: 2,
         prices: 0,
+        schedules: 1,
+        runs: 0,
         webhooks: 1,
         messages: 3,
       },

@@ -19,6 +19,10 @@ const lasting = defineStage('lasting', {
   retry: { maxAttempts: 1, backoff: ['1s'] },
 });
 
+const Reminder = defineMessage('reminder').version(1, z.object({ text: z.string() }));
+const planning = defineStage('planning', { consumes: Asked.v1, emits: [Reminder.v1] });
+const reminding = defineStage('reminding', { consumes: Reminder.v1 });
+
 describe('time limits in the test kit', () => {
   let kit: TestKit;
   afterEach(() => kit.close());
@@ -44,6 +48,35 @@ describe('time limits in the test kit', () => {
     expect(signal.aborted).toBe(true);
     expect((await running).messages).toMatchObject([
       { state: 'dead_lettered', errorCode: 'MILLRACE_STAGE_TIMEOUT' },
+    ]);
+  });
+
+  it('a message that starts later starts when the test sets the clock forward', async () => {
+    @Stage(planning)
+    class PlanningStage {
+      handle(message: MessageOf<typeof planning>, ctx: StageContext) {
+        ctx.emit(Reminder.v1, message.data, { delay: '2h' });
+      }
+    }
+    @Stage(reminding)
+    class RemindingStage {
+      handle() {
+        return 'reminded';
+      }
+    }
+    kit = await TestKit.create({ providers: [PlanningStage, RemindingStage] });
+    const { messageIds } = await kit.millrace.admit(Asked.v1, { text: 'when' }, { origin, delay: '1h' });
+    const states = async () => (await kit.look(messageIds)).messages.map(({ state }) => state);
+    await kit.advance(60 * minuteMs - 1000);
+    expect(await states()).toEqual(['pending']);
+    await kit.advance(2000);
+    expect(await states()).toEqual(['completed', 'pending']);
+    await kit.advance(119 * minuteMs);
+    expect(await states()).toEqual(['completed', 'pending']);
+    await kit.advance(2 * minuteMs);
+    expect((await kit.look(messageIds)).messages).toMatchObject([
+      {},
+      { stage: 'reminding', result: 'reminded' },
     ]);
   });
 

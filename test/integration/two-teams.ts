@@ -43,6 +43,7 @@ export type AmberIds = Readonly<
     | 'batch'
     | 'providerBatch'
     | 'request'
+    | 'schedule'
     | 'webhook'
     | 'delivery',
     Uuid
@@ -210,7 +211,10 @@ async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
 ): Promise<
-  Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'request' | 'webhook' | 'delivery'>
+  Pick<
+    AmberIds,
+    'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'request' | 'schedule' | 'webhook' | 'delivery'
+  >
 > {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
@@ -266,6 +270,15 @@ async function writeOperations(
     origin: { team: 'amber', customer: 'amber-customer', feature: 'amber-feature' },
   });
   const providerBatch = await writeUnresolvedBatch(fixture.database, 'amber');
+  const schedule = await operate('post', '/v1/schedules', {
+    name: 'amber-schedule',
+    cron: '0 6 * * *',
+    message: {
+      type: 'ticket.opened',
+      data: { subject: 'amber' },
+      origin: { team: 'amber', customer: 'amber-customer', feature: 'amber-feature' },
+    },
+  });
   return {
     batch: batch.id,
     key: made.id,
@@ -275,5 +288,6 @@ async function writeOperations(
     webhook: webhook.id,
     delivery,
     request: request.id,
+    schedule: schedule.id,
   };
 }

@@ -18,13 +18,18 @@ const retry = { maxAttempts: 2, backoff: ['10ms'] } as const;
 const draft = defineStage('draft', { consumes: Asked.upTo(1), emits: [Drafted.v1], retry });
 const polish = defineStage('polish', { consumes: Drafted.upTo(1), retry });
 
+/** What decides whether a small model's draft is taken. */
+export const draftCheck: { accept: (text: string) => true | string } = { accept: () => true };
+
 /** Items whose first run is lost as it is about to wait: its process died. */
 export const lostRuns = new Set<string>();
 
 const drafting: StageHandler<{ readonly text: string; readonly model: string }> = {
   handle: async ({ data }, ctx) => {
     const { text } = await generateText({
-      model: ctx.model(data.model, { step: 'draft' }),
+      model: data.model.includes(' > ')
+        ? ctx.cascade(data.model.split(' > '), { step: 'draft', accept: (text) => draftCheck.accept(text) })
+        : ctx.model(data.model, { step: 'draft' }),
       prompt: `Draft: ${data.text}`,
       maxOutputTokens: 4000,
       abortSignal: ctx.signal,
@@ -40,7 +45,7 @@ const drafting: StageHandler<{ readonly text: string; readonly model: string }> 
 const polishing: StageHandler<{ readonly text: string; readonly model: string }> = {
   handle: async ({ data }, ctx) => {
     const { text } = streamText({
-      model: ctx.model(data.model, { step: 'polish' }),
+      model: ctx.model(data.model.split(' > ').at(-1) ?? data.model, { step: 'polish' }),
       prompt: `Polish: ${data.text}`,
       maxOutputTokens: 4000,
       abortSignal: ctx.signal,
@@ -50,8 +55,12 @@ const polishing: StageHandler<{ readonly text: string; readonly model: string }>
   },
 };
 
-/** A model of each provider. */
-export const models = { openai: 'openai/gpt-5-mini', anthropic: 'anthropic/claude-haiku-4-5' } as const;
+/** A model of each provider, and a cascade. */
+export const models = {
+  openai: 'openai/gpt-5-mini',
+  anthropic: 'anthropic/claude-haiku-4-5',
+  cascade: 'openai/gpt-5-nano > openai/gpt-5-mini',
+} as const;
 
 /** Both stages. */
 export const modedStages = [

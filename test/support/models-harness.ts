@@ -65,6 +65,10 @@ export interface CallRow {
   readonly answer_ref: string | null;
   readonly parameters: string | null;
   readonly shared_request: string | null;
+  readonly cascade_place: number | null;
+  readonly cascade_models: number | null;
+  readonly cascade_verdict: string | null;
+  readonly cascade_usd: string | null;
   readonly reserved_at: Date | string;
 }
 
@@ -161,7 +165,8 @@ export async function openMeteredModels(): Promise<ModelsHarness> {
         name: 'test.calls',
         text: `select id, message_id, step, ordinal, attempt, state, outcome, settlement, error_type, provider, model, tier,
           operation, answered_model, provider_request_id, tokens, raw_usage, cost_usd::text, upper_bound_usd::text,
-          waste_reason, price_reference, first_chunk_ms, answer, answer_ref, parameters, is_suspect, shared_request, reserved_at
+          waste_reason, price_reference, first_chunk_ms, answer, answer_ref, parameters, is_suspect, shared_request, cascade_place,
+          cascade_models, cascade_verdict, cascade_usd::text, reserved_at
           from millrace.calls order by reserved_at, step, ordinal, attempt`,
       });
       return rows;

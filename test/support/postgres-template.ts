@@ -23,14 +23,17 @@ import { freePort } from './server-process.ts';
 /** The database that has the migrations; nobody stays connected to it. */
 export const migratedDatabase = 'millrace_migrated';
 
+/** Where files stay from run to run, which a folder of temporary files in memory is not. */
+const kept = existsSync('/var/tmp') ? '/var/tmp' : tmpdir();
+
 /** The directory to copy. */
 export async function postgresTemplate(): Promise<string> {
   const programs = directoryOf(postgresPrograms());
   const version = basename(dirname(programs));
   const name = `millrace-postgres-template-${version}-${process.getuid?.() ?? 0}-${await migrationsDigest()}`;
-  const path = join(tmpdir(), name);
+  const path = join(kept, name);
   if (existsSync(path)) return path;
-  const home = makeServerDirectory('millrace-postgres-draft-');
+  const home = makeServerDirectory('millrace-postgres-draft-', kept);
   try {
     const data = join(home, 'data');
     runAsServer(join(programs, 'initdb'), [

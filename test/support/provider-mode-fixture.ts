@@ -27,6 +27,7 @@ import type { SimulatorBill } from '../../src/simulator/bill.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { newHostDirectory } from './migrated-columns.ts';
 import * as moded from './moded-batches.ts';
+import type { ModedCall } from './moded-call.ts';
 import { askedType, modedStages, models } from './moded-stages.ts';
 import { mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
 
@@ -52,22 +53,6 @@ interface Fixture {
   readonly host: Host;
   readonly simulator: Simulator;
   readonly context: HostContext;
-}
-
-/** A call of the batches of a test, as the ledger has it. */
-export interface CallRow {
-  readonly step: string;
-  readonly provider: string;
-  readonly tier: string;
-  readonly state: string;
-  readonly settlement: string | null;
-  readonly outcome: string | null;
-  readonly request_kind: string;
-  readonly cost_usd: string | null;
-  readonly upper_bound_usd: string | null;
-  readonly error_type: string | null;
-  readonly attempts: number;
-  readonly price_reference: string | null;
 }
 
 /** What the tests of a file work with, one after another: each sees its own batches and its own part of the bill. */
@@ -192,10 +177,10 @@ export class ProviderModeFixture {
   }
 
   /** The calls of this test's batches, in the order in which they were reserved. */
-  async calls(): Promise<readonly CallRow[]> {
-    const { rows } = await this.rows<CallRow>(
+  async calls(): Promise<readonly ModedCall[]> {
+    const { rows } = await this.rows<ModedCall>(
       `select c.step, c.provider, c.tier, c.state, c.settlement, c.outcome, c.request_kind, c.cost_usd::text,
-        c.upper_bound_usd::text, c.error_type, m.attempts, c.price_reference
+        c.upper_bound_usd::text, c.error_type, m.attempts, c.price_reference, c.cascade_verdict, c.cascade_usd::text
        from millrace.calls c join millrace.messages m on m.id = c.message_id
        where m.batch = any($1::text[]) order by c.reserved_at, c.id`,
       [this.#ids],

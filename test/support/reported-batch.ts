@@ -27,6 +27,13 @@ export interface ReportedCall {
   readonly costs?: Readonly<Record<string, string>>;
   readonly waste?: string;
   readonly priceReference?: string;
+  /** Its place in a cascade, and what became of its answer. */
+  readonly cascade?: {
+    readonly place: number;
+    readonly models: number;
+    readonly verdict?: 'accepted' | 'escalated';
+    readonly lastUsd?: string;
+  };
 }
 
 export interface ReportedItem {
@@ -131,12 +138,13 @@ export async function writeReportedBatch(database: SqlDatabase, batch: ReportedB
     rows.flatMap(({ calls }) => calls),
     `insert into millrace.calls (id, message_id, fencing_token, step, ordinal, attempt, state, provider, model, operation, tier, request_kind,
        request_digest, reserved_at, upper_bound_usd, settled_at, outcome, settlement, tokens, cost_usd, cost_detail, waste_reason,
-       price_reference, answered_model)
+       price_reference, answered_model, cascade_place, cascade_models, cascade_verdict, cascade_usd)
      select id, message_id, 1, 'answer', ordinal, 1, state, provider, model, 'chat', tier, request_kind, 'digest', '2026-11-30T08:00:01Z',
        upper_bound_usd, case when state <> 'reserved' then timestamptz '2026-11-30T08:00:02Z' end, outcome, settlement, tokens, cost_usd,
-       cost_detail, waste_reason, price_reference, model
+       cost_detail, waste_reason, price_reference, model, cascade_place, cascade_models, cascade_verdict, cascade_usd
      from json_to_recordset($1::json) as r(id uuid, message_id uuid, ordinal int, state text, provider text, model text, tier text, request_kind text,
-       upper_bound_usd numeric, outcome text, settlement text, tokens text, cost_usd numeric, cost_detail text, waste_reason text, price_reference text)`,
+       upper_bound_usd numeric, outcome text, settlement text, tokens text, cost_usd numeric, cost_detail text, waste_reason text, price_reference text,
+       cascade_place smallint, cascade_models smallint, cascade_verdict text, cascade_usd numeric)`,
   );
   return id;
 }
@@ -233,6 +241,10 @@ function callRow(call: ReportedCall, messageId: Uuid, ordinal: number): Row {
     cost_detail: detail.length === 0 ? null : detail.join(','),
     waste_reason: waste ?? null,
     price_reference: call.priceReference ?? null,
+    cascade_place: call.cascade?.place ?? null,
+    cascade_models: call.cascade?.models ?? null,
+    cascade_verdict: isSettled ? (call.cascade?.verdict ?? null) : null,
+    cascade_usd: isSettled ? (call.cascade?.lastUsd ?? null) : null,
   };
 }
 

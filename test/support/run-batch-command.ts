@@ -5,10 +5,13 @@ import { installationOf } from '../../src/host/command-installation.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { supportStages } from './batch-intake-fixture.ts';
 import { CapturedOutput } from './captured-output.ts';
+import type { KeptLedger } from './kept-ledger.ts';
 import type { CommandOutput } from './run-command.ts';
 
 export interface BatchCommandOptions {
   readonly directory: string;
+  /** Of the installation in the directory. Absent: opened for this command. */
+  readonly ledger?: KeptLedger;
   /** To be read while it runs. */
   readonly stderr?: CapturedOutput;
   /** As if no host worked on the installation, or one did. */
@@ -18,7 +21,7 @@ export interface BatchCommandOptions {
 /** Runs `millrace batch …` with the stages of the pipeline "support" as what --stages names. */
 export async function runBatchCommand(
   args: readonly string[],
-  { directory, stderr = new CapturedOutput(), isAlone }: BatchCommandOptions,
+  { directory, ledger, stderr = new CapturedOutput(), isAlone }: BatchCommandOptions,
 ): Promise<CommandOutput> {
   const stdout = new CapturedOutput();
   let code = 0;
@@ -30,9 +33,10 @@ export async function runBatchCommand(
     clock: systemClock,
     installation: (options: { readonly config?: string; readonly data?: string }) => {
       const installation = installationOf({}, options);
-      const { withLedger } = installation;
-      if (isAlone === undefined) return Promise.resolve(installation);
-      const pretended: typeof withLedger = (work) => withLedger((access) => work({ ...access, isAlone }));
+      const withLedger: typeof installation.withLedger =
+        ledger === undefined ? installation.withLedger : async (work) => work(await ledger.access());
+      const pretended: typeof withLedger = (work) =>
+        withLedger((access) => work(isAlone === undefined ? access : { ...access, isAlone }));
       return Promise.resolve({ ...installation, withLedger: pretended });
     },
   };

@@ -98,6 +98,10 @@ export const anyUsageRecord: fc.Arbitrary<UsageRecord> = fc.record(
     model: word,
     fallbackFrom: anyText,
     sharedRequest: uuid,
+    cascade: fc.record({ place: fc.integer({ min: 1, max: 5 }), models: fc.integer({ min: 2, max: 5 }) }),
+    verdict: fc.constantFrom('accepted', 'escalated'),
+    cascadeUsd: amount,
+    cascadeUnvalued: delta,
     answeredModel: anyText,
     operation: fc.constantFrom('chat', 'embeddings'),
     tier: word,
@@ -203,6 +207,18 @@ const engineTime = (value: Date): string => value.toISOString().replace('T', ' '
 const wellFormed = (text: string | undefined): string => (text ?? '').toWellFormed();
 const decimal = (value: Usd | undefined): string | null => (value === undefined ? null : value.toFixed());
 
+/** What a record says of a cascade, where there is one. */
+function expectedCascade({ cascade, verdict, cascadeUsd, cascadeUnvalued }: UsageRecord) {
+  const isThere = cascade !== undefined;
+  return {
+    cascade_place: cascade?.place ?? 0,
+    cascade_models: cascade?.models ?? 0,
+    cascade_verdict: (isThere ? verdict : undefined) ?? '',
+    cascade_usd: decimal((isThere ? cascadeUsd : undefined) ?? zeroUsd),
+    cascade_unvalued: (isThere ? cascadeUnvalued : undefined) ?? 0,
+  };
+}
+
 /** The row that the engine must give back for the record, column by column. */
 export function expectedUsageRow(record: UsageRecord, exportBatch: string): Record<string, unknown> {
   const perClass = tokenClasses.flatMap((name) => [
@@ -234,6 +250,7 @@ export function expectedUsageRow(record: UsageRecord, exportBatch: string): Reco
     model: record.model,
     fallback_from: wellFormed(record.fallbackFrom),
     shared_request: record.sharedRequest ?? nilUuid,
+    ...expectedCascade(record),
     answered_model: wellFormed(record.answeredModel),
     operation: record.operation,
     tier: record.tier,

@@ -63,6 +63,10 @@ const callSchema = z.object({
     .describe(
       'The model ("provider/model") that was meant; its circuit was not closed, and this one stood in.',
     ),
+  cascadeVerdict: z
+    .enum(['accepted', 'escalated'])
+    .optional()
+    .describe('Of an answer of a cascade: it was taken, or the next model was asked.'),
   tier: z.string(),
   state: z.enum(['reserved', 'settled', 'unsettled']),
   outcome: z.string().optional(),
@@ -255,6 +259,7 @@ function describeCall(call: DeadLetterCall, life: number): DeadLetterDocument['c
     model: call.model,
     ...optional('answeredModel', call.answered_model),
     ...optional('fallbackFrom', call.fallback_from),
+    ...optional('cascadeVerdict', call.cascade_verdict),
     tier: call.tier,
     state: call.state,
     ...optional('outcome', call.outcome),

@@ -70,7 +70,7 @@ export const listDeadLetterFailures = named(
 export const listDeadLetterCalls = named(
   'ledger.list_dead_letter_calls',
   `select * from (
-     select id, fencing_token, step, ordinal, attempt, provider, model, answered_model, fallback_from, tier, state, outcome, settlement,
+     select id, fencing_token, step, ordinal, attempt, provider, model, answered_model, fallback_from, cascade_verdict, tier, state, outcome, settlement,
        error_type, reserved_at, duration_ms, cost_usd, upper_bound_usd, price_reference, price_catalogue, waste_reason, parameters,
        (state = 'settled' and outcome = 'ok' and invalidated_at is null and (answer is not null or answer_ref is not null)) as is_reusable
      from millrace.calls where message_id = $1::uuid order by reserved_at desc, id desc limit 200) newest

@@ -81,6 +81,8 @@ export interface DeadLetterCall {
   readonly answered_model: string | null;
   /** The model ("provider/model") that this one stood in for. */
   readonly fallback_from: string | null;
+  /** What became of its answer in a cascade. */
+  readonly cascade_verdict: 'accepted' | 'escalated' | null;
   readonly tier: string;
   readonly state: 'reserved' | 'settled' | 'unsettled';
   readonly outcome: string | null;

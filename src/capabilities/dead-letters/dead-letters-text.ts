@@ -130,7 +130,9 @@ function callRows({ calls }: DeadLetterDocument): string | undefined {
     `${call.step} ${call.ordinal}.${call.attempt}`,
     `${call.provider}/${call.model}${call.fallbackFrom === undefined ? '' : ` for ${call.fallbackFrom}`}`,
     call.reservedAt,
-    [call.state, call.outcome ?? '', call.errorType ?? ''].filter((part) => part !== '').join(' '),
+    [call.state, call.outcome ?? '', call.errorType ?? '', call.cascadeVerdict ?? '']
+      .filter((part) => part !== '')
+      .join(' '),
     call.isReusable ? 'yes' : 'no',
     call.costUsd ?? '',
   ]);

@@ -12,6 +12,7 @@ import {
 } from '../../terminal/command-context.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
 import { nameOption } from '../../terminal/option-values.ts';
+import { formatCounted } from '../../terminal/text-table.ts';
 import type { ErasureSettings } from './command-erasures.ts';
 
 interface EraseOptions extends StoreOptions {
@@ -75,7 +76,7 @@ function textOf({
   usageRows,
   pseudonym,
 }: ErasureReport): string {
-  const counts = `${messages} messages (${deadLetters} dead letters), ${calls} calls, ${usageRows} rows in the column store`;
+  const counts = `${formatCounted(messages, 'message')} (${formatCounted(deadLetters, 'dead letter')}), ${formatCounted(calls, 'call')}, ${formatCounted(usageRows, 'row')} in the column store`;
   if (!isDryRun)
     return `Erased: ${counts}.${pseudonym === undefined ? '' : ` The name is now ${pseudonym}.`}`;
   return `Would erase: ${counts}.${open === 0 ? '' : ` ${open} messages or calls are not at their end: nothing is erased until they are.`}`;

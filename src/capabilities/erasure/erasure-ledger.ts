@@ -6,6 +6,7 @@ import { invariant } from '../../kernel/invariant.ts';
 import { withoutWord } from './erased-actions.ts';
 import { eraseActions, isNamedInActions } from './erased-audit.ts';
 import { eraseBatches } from './erased-batches.ts';
+import { eraseRequests } from './erased-requests.ts';
 import {
   type ErasureSelection,
   hashOf,
@@ -262,8 +263,10 @@ export class ErasureLedger {
 
   /** Everything in the ledger that has ended. Answers how many messages it found; a repeat finds only the rest. */
   async erase(selection: ErasureSelection, { pseudonym }: Erasure): Promise<number> {
-    await this.#rewriteOutbox(selection, pseudonym);
     const parameters = parametersOf(selection, pseudonym);
+    // First, so that nothing new is sent.
+    await this.#database.query(sql.eraseSchedules, parameters.slice(0, 3));
+    await this.#rewriteOutbox(selection, pseudonym);
     let erased = 0;
     let last: Uuid = firstId;
     for (;;) {
@@ -280,6 +283,7 @@ export class ErasureLedger {
     }
     await this.#database.query(sql.eraseLooseCalls, parameters);
     await eraseBatches(this.#database, selection, pseudonym);
+    await eraseRequests(this.#database, parameters);
     // Records without a line are rendered from rows that have no name any more; whoever corrected a call meanwhile left its line of before.
     await this.#rewriteOutbox(selection, pseudonym);
     if (selection.kind === 'customer') await this.#eraseName(selection, pseudonym);
@@ -293,6 +297,7 @@ export class ErasureLedger {
   ): Promise<void> {
     const name = { customer, pseudonym, ...(team === undefined ? {} : { team }) };
     await this.#database.query(sql.eraseQuotas, [customer, team, pseudonym]);
+    await this.#database.query(sql.eraseKeys, [customer, team, pseudonym]);
     if (team === undefined) {
       const { rows } = await this.#database.query<{ id: Uuid; reason: string }>(sql.findErasedBlock, [
         customer,

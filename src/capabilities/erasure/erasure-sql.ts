@@ -17,6 +17,9 @@ const selectedItems = `($1::text is null or coalesce(i.customer, b.customer) = $
      and ($3::uuid is null or i.message_id = $3::uuid)`;
 const items = 'millrace.batch_items i join millrace.batches b on b.id = i.batch_id';
 
+/** Requests, which have whose they are and their results beside the messages. */
+const selectedRequests = `($1::text is null or q.customer = $1::text) and ($2::text is null or q.team = $2::text) and ($3::uuid is null or q.id = $3::uuid)`;
+
 const stateColumns = 'id, kind, pseudonym, team, began_at, ended_at, messages, failures, failure, failed_at';
 
 /** $1 any message of the tree. */
@@ -29,7 +32,9 @@ export const findRoot = named(
 export const measureErasure = named(
   'ledger.measure_erasure',
   `select count(*)::int as messages, count(*) filter (where m.sweep_at is not null)::int
-       + (select count(*) from ${items} where i.state in ('waiting', 'running') and ${selectedItems})::int as open,
+       + (select count(*) from ${items} where i.state in ('waiting', 'running') and ${selectedItems})::int
+       + (select count(*) from millrace.requests q where q.ended_at is null and ${selectedRequests}
+           and exists (select from millrace.messages r where r.id = q.id and r.sweep_at is null))::int as open,
      count(*) filter (where m.state = 'dead_lettered')::int as dead_letters,
      coalesce(sum((select count(*) from millrace.calls c where c.message_id = m.id)), 0)::int as calls,
      coalesce(sum((select count(*) from millrace.calls c where c.message_id = m.id and c.state = 'reserved')), 0)::int
@@ -45,6 +50,9 @@ export const findErasable = named(
      or exists (select from millrace.calls c where ${selectedLoose})
      or exists (select from ${items} where ${selectedItems})
      or exists (select from millrace.batches where $3::uuid is null and ($1::text is null or customer = $1::text) and ($2::text is null or team = $2::text))
+     or exists (select from millrace.schedules where $3::uuid is null and ($1::text is null or customer = $1::text) and ($2::text is null or team = $2::text))
+     or exists (select from millrace.requests q where ${selectedRequests})
+     or exists (select from millrace.api_keys where customer = $1::text and ($2::text is null or team = $2::text))
      or exists (select from millrace.outbox where strpos(line, $5::text) > 0)
      or exists (select from millrace.quotas where customer = $1::text and ($2::text is null or team = $2::text))
      or exists (select from millrace.blocks where scope = 'customer' and value = $1::text and $2::text is null) as found`,
@@ -221,6 +229,39 @@ export const eraseBatches = named(
   'ledger.erase_batches',
   `update millrace.batches b set customer = $3::text, labels = null
    where ($1::text is null or b.customer = $1::text) and ($2::text is null or b.team = $2::text) and b.customer is distinct from $3::text`,
+);
+
+/** $1 customer, $2 team, $3 a message: schedules that would go on sending what is erased; with their runs. A message alone has none. */
+export const eraseSchedules = named(
+  'ledger.erase_schedules',
+  `delete from millrace.schedules s
+   where $3::uuid is null and ($1::text is null or s.customer = $1::text) and ($2::text is null or s.team = $2::text)`,
+);
+
+/** $1 to $4 the selection, $5 the last request seen, $6 how many: requests. What each cost stays. */
+export const eraseRequests = named(
+  'ledger.erase_requests',
+  `with chosen as materialized (
+     select q.id, q.result_ref from millrace.requests q
+     where q.id > $5::uuid and ${selectedRequests} and ($3::uuid is not null or q.customer is distinct from $4::text) order by q.id limit $6 for update),
+   keys as (delete from millrace.request_keys k using chosen c where k.request_id = c.id),
+   held as (delete from millrace.held_payloads h using chosen c where h.holder = c.id),
+   payloads as (
+     insert into millrace.payload_removals (reference) select distinct c.result_ref from chosen c where c.result_ref is not null
+     on conflict (reference) do update set due_at = clock_timestamp()),
+   erased as (
+     update millrace.requests q
+     set customer = case when $3::uuid is null then $4::text else q.customer end, labels = null, webhook = null, error_message = null,
+       result = case when q.state = 'completed' then 'null' end, result_ref = null
+     from chosen c where q.id = c.id)
+   select (select c.id from chosen c order by c.id desc limit 1) as last`,
+);
+
+/** $1 customer, $2 team: only that team's, $3 pseudonym. Keys that were the customer's are good for nothing any more. */
+export const eraseKeys = named(
+  'ledger.erase_keys',
+  `update millrace.api_keys set customer = $3, revoked_at = coalesce(revoked_at, clock_timestamp())
+   where customer = $1 and ($2::text is null or team = $2::text)`,
 );
 
 /** $1 to $4 the selection: calls outside of messages. */

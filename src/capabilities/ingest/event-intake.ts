@@ -60,6 +60,8 @@ export class EventIntake {
         source: event.source,
         ...(event.item === undefined ? {} : { item: event.item }),
         ...(lane === undefined ? {} : { lane }),
+        ...(event.startAt === undefined ? {} : { startAt: event.startAt }),
+        ...(event.delay === undefined ? {} : { delay: event.delay }),
         ...(event.traceParent === undefined ? {} : { traceParent: event.traceParent }),
       },
     );

@@ -1,11 +1,25 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { lanes } from '../../engine/pipeline/lane.ts';
+import { maxStartAheadDays } from '../../messages/start-time.ts';
 
 /* What messages from outside look like in the OpenAPI document. */
 
 type Schema = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
 
 const text = (description: string) => ({ type: 'string', minLength: 1, description });
+
+const startTime = {
+  type: 'string',
+  format: 'date-time',
+  description: `When it starts, if later: at most ${maxStartAheadDays} days ahead. A time that has passed is at once.`,
+};
+const startDelay = {
+  type: 'string',
+  maxLength: 32,
+  pattern: String.raw`^\d+(?:\.\d+)?(?:ms|s|m|h|d)$`,
+  description: `How long after it was admitted it starts: "90s", "2h", "7d"; at most ${maxStartAheadDays} days. In place of a time.`,
+  examples: ['90s'],
+};
 
 /** A message in plain JSON. */
 export const plainMessageSchema: Schema = {
@@ -35,6 +49,8 @@ export const plainMessageSchema: Schema = {
     source: { ...text('Who sends it, a URI-reference.'), default: 'millrace' },
     item: text('The thing worked on; costs are shown by it.'),
     lane: { type: 'string', enum: [...lanes] },
+    startAt: startTime,
+    delay: startDelay,
     traceParent: text('W3C trace context to go on with.'),
   },
   additionalProperties: false,
@@ -68,6 +84,8 @@ export const cloudEventSchema: Schema = {
     originlabels: text('Free labels: a JSON object as text, at most 16.'),
     item: text('The thing worked on; costs are shown by it.'),
     lane: { type: 'string', enum: [...lanes] },
+    startat: startTime,
+    delay: startDelay,
     traceparent: text('W3C trace context to go on with.'),
     data: { description: "The message data, as the type's schema wants it." },
   },

@@ -40,6 +40,10 @@ const callSchema = z.object({
     .describe(
       'The model ("provider/model") that was meant; its circuit was not closed, and this one stood in.',
     ),
+  cascadeVerdict: z
+    .enum(['accepted', 'escalated'])
+    .optional()
+    .describe('Of an answer of a cascade: it was taken, or the next model was asked.'),
   state: z.string().describe('reserved, settled or unsettled'),
   outcome: z.string().optional(),
   settlement: z.string().optional().describe('How the usage is known.'),
@@ -110,7 +114,7 @@ const sumMessageCalls = named(
 
 const listMessageCalls = named(
   'costs.list_message_calls',
-  `select id, step, attempt, provider, model, answered_model, fallback_from, state, outcome, settlement, is_suspect, error_type, reserved_at,
+  `select id, step, attempt, provider, model, answered_model, fallback_from, cascade_verdict, state, outcome, settlement, is_suspect, error_type, reserved_at,
      duration_ms, tokens, cost_usd, upper_bound_usd, waste_reason, parameters
    from millrace.calls where message_id = $1::uuid order by reserved_at desc, id desc limit 200`,
 );
@@ -148,6 +152,7 @@ interface CallRow {
   readonly model: string;
   readonly answered_model: string | null;
   readonly fallback_from: string | null;
+  readonly cascade_verdict: 'accepted' | 'escalated' | null;
   readonly state: string;
   readonly outcome: string | null;
   readonly settlement: string | null;
@@ -230,6 +235,7 @@ function describeCall(row: CallRow): MessageCost['calls'][number] {
     model: row.model,
     ...(row.answered_model === null ? {} : { answeredModel: row.answered_model }),
     ...(row.fallback_from === null ? {} : { fallbackFrom: row.fallback_from }),
+    ...(row.cascade_verdict === null ? {} : { cascadeVerdict: row.cascade_verdict }),
     state: row.state,
     ...(row.outcome === null ? {} : { outcome: row.outcome }),
     ...(row.settlement === null ? {} : { settlement: row.settlement }),

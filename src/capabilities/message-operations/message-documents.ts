@@ -28,9 +28,13 @@ const summarySchema = z.object({
     .string()
     .optional()
     .describe(
-      'What must be lifted before it goes on: "pause:…", "budget:…", or "order" behind another of its key.',
+      'What must be lifted before it goes on: "pause:…", "budget:…", "order" behind another of its key, or "start" before its time.',
     ),
   dueAt: z.iso.datetime().optional().describe('Of one that waits: when it is due, or since when.'),
+  startAt: z.iso
+    .datetime()
+    .optional()
+    .describe('Of one that was sent to start later: when. It waits for "start" until then.'),
   createdAt: z.iso.datetime(),
   takenAt: z.iso.datetime().optional().describe('When a worker took it last.'),
   finishedAt: z.iso.datetime().optional(),
@@ -101,6 +105,7 @@ export function describeSummary(message: MessageSummary): MessageSummaryDocument
     errorCode,
     waitsFor,
     dueAt,
+    startAt,
     takenAt,
     finishedAt,
     createdAt,
@@ -118,6 +123,7 @@ export function describeSummary(message: MessageSummary): MessageSummaryDocument
     ...(errorCode === undefined ? {} : { errorCode }),
     ...(waitsFor === undefined ? {} : { waitsFor }),
     ...(message.state === 'pending' ? { dueAt: dueAt.toISOString() } : {}),
+    ...(startAt === undefined ? {} : { startAt: startAt.toISOString() }),
     createdAt: createdAt.toISOString(),
     ...(takenAt === undefined ? {} : { takenAt: takenAt.toISOString() }),
     ...(finishedAt === undefined ? {} : { finishedAt: finishedAt.toISOString() }),

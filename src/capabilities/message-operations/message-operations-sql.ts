@@ -1,5 +1,6 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
 import { steered, steeredColumns } from '../../engine/ledger/steering-sql.ts';
+import { waitsToStart } from '../../engine/ledger/start-sql.ts';
 import { selectedMessages } from './message-selection.ts';
 
 /*
@@ -10,18 +11,21 @@ import { selectedMessages } from './message-selection.ts';
 /** Whether only time keeps the message waiting. */
 const isDueLater = `m.state = 'pending' and m.parked_for is null and m.available_at > clock_timestamp()`;
 
+/** The same, or its own time to start: one of these is hurried where it is named, not with all that a selection holds. */
+const mayBeHurried = `(${isDueLater} or m.state = 'pending' and m.parked_for = '${waitsToStart}')`;
+
 /** $15 whether only those that wait for a time, $16 how many: open messages, oldest first. Reads what is open. */
 export const selectOpenMessages = named(
   'ledger.select_open_messages',
   `select m.id, m.stage, m.owner from millrace.messages m
-   where m.sweep_at is not null and ${selectedMessages} and (not $15::boolean or ${isDueLater})
+   where m.sweep_at is not null and ${selectedMessages} and (not $15::boolean or ${isDueLater} or $2::uuid[] is not null and ${mayBeHurried})
    order by m.created_at, m.id limit $16`,
 );
 
 /** $1 ids, $2 the only team that the viewer may see: what keeps each as it is. */
 export const describeMessages = named(
   'ledger.describe_messages',
-  `select m.id, m.state, m.parked_for, ${isDueLater} as is_due_later from millrace.messages m
+  `select m.id, m.state, m.parked_for, ${mayBeHurried} as is_due_later from millrace.messages m
    where m.id = any($1::uuid[]) and ($2::text is null or m.team = $2::text)`,
 );
 
@@ -32,11 +36,14 @@ export const describeMessages = named(
 export const hurryMessages = named(
   'ledger.hurry_messages',
   `with chosen as (
-     select m.id from millrace.messages m where m.id = any($1::uuid[]) and ${isDueLater}
+     select m.id from millrace.messages m where m.id = any($1::uuid[]) and ${mayBeHurried}
      order by m.id for update skip locked),
    hurried as (
      update millrace.messages m
-     set fencing_token = m.fencing_token + 1, available_at = clock_timestamp(), sweep_at = 'infinity'
+     set fencing_token = m.fencing_token + 1, available_at = clock_timestamp(), sweep_at = 'infinity',
+       order_place = case when m.parked_for = '${waitsToStart}' and m.order_key is not null
+         then nextval('millrace.order_places') * 1000000 else m.order_place end,
+       parked_for = null
      from chosen c where m.id = c.id
      returning ${steeredColumns}),
    ${steered('hurried')}

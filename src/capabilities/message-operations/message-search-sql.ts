@@ -1,12 +1,13 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
 import { envelopeColumns } from '../../engine/ledger/message-sql.ts';
+import { waitsToStart } from '../../engine/ledger/start-sql.ts';
 import { selectedMessages } from './message-selection.ts';
 
 /* Every statement that finds messages for people. */
 
 const summaryColumns = `m.id, m.root_id, m.parent_id, m.event_id, m.source, m.type, m.version, m.pipeline, m.stage, m.owner, m.lane, m.team,
      m.customer, m.feature, m.batch, m.labels, m.item, m.state, m.deliveries, m.attempts, m.invalid_output_attempts, m.error_code, m.parked_for,
-     m.available_at, m.leased_at, m.created_at, m.finished_at`;
+     case when m.parked_for = '${waitsToStart}' then m.start_at else m.available_at end as available_at, m.start_at, m.leased_at, m.created_at, m.finished_at`;
 
 /** What the calls of a message `m` came to. */
 const spent = `(select count(*)::int as calls, coalesce(sum(c.cost_usd) filter (where c.state = 'settled'), 0)::text as cost_usd,

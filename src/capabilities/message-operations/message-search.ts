@@ -44,6 +44,8 @@ export interface MessageSummary {
   readonly waitsFor: string | undefined;
   /** When it is due, or was. */
   readonly dueAt: Date;
+  /** When it was to start, of one that was sent for later. */
+  readonly startAt: Date | undefined;
   /** When it was taken last. */
   readonly takenAt: Date | undefined;
   readonly createdAt: Date;
@@ -173,6 +175,7 @@ interface SummaryRow extends OriginColumns {
   readonly error_code: string | null;
   readonly parked_for: string | null;
   readonly available_at: Date;
+  readonly start_at: Date | null;
   readonly leased_at: Date | null;
   readonly created_at: Date;
   readonly finished_at: Date | null;
@@ -239,6 +242,7 @@ function summaryOf(row: SummaryRow): MessageSummary {
     errorCode: row.error_code ?? undefined,
     waitsFor: row.parked_for ?? undefined,
     dueAt: row.available_at,
+    startAt: row.start_at ?? undefined,
     takenAt: row.leased_at ?? undefined,
     createdAt: row.created_at,
     finishedAt: row.finished_at ?? undefined,

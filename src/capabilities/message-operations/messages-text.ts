@@ -131,7 +131,9 @@ function callSection({ calls }: MessageCost): readonly string[] {
     call.reservedAt,
     `${call.step} ${call.attempt}`,
     `${call.provider}/${call.model}`,
-    [call.state, call.outcome ?? '', call.errorType ?? ''].filter((part) => part !== '').join(' '),
+    [call.state, call.outcome ?? '', call.errorType ?? '', call.cascadeVerdict ?? '']
+      .filter((part) => part !== '')
+      .join(' '),
     Object.entries(call.tokens ?? {})
       .map(([kind, count]) => `${kind} ${formatCount(count)}`)
       .join(', '),

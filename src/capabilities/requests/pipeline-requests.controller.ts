@@ -71,7 +71,7 @@ export class PipelineRequestsController {
   @ApiHeader({
     name: 'Prefer',
     required: false,
-    schema: { type: 'string', maxLength: 512 },
+    schema: { type: 'string' },
     description: '`respond-async`, `wait=N` (seconds).',
   })
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/SubmitRequest' } })

@@ -112,13 +112,13 @@ export class RequestsController {
   @ApiHeader({
     name: 'Prefer',
     required: false,
-    schema: { type: 'string', maxLength: 512 },
+    schema: { type: 'string' },
     description: '`wait=N` (seconds).',
   })
   @ApiHeader({
     name: 'If-None-Match',
     required: false,
-    schema: { type: 'string', maxLength: 1024 },
+    schema: { type: 'string' },
     description: 'The ETag of an earlier answer.',
   })
   @ApiResponse({ status: 200, description: 'The request.', content: jsonOf('Request') })

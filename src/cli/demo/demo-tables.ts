@@ -5,6 +5,7 @@ import {
   roundedUsd,
   type TableColumn,
   tableDigits,
+  formatCounted,
 } from '../../terminal/text-table.ts';
 import { type DemoReport, type StageReport, usdPerSuccess } from './demo-report.ts';
 import { findDisagreements } from './demo-verdict.ts';
@@ -128,8 +129,8 @@ function callLines({ status, reusedCalls, originCoverage, documents, seconds }: 
   const { calls, messages } = status;
   const open = calls.unsettled + calls.reserved;
   return [
-    `${formatCount(documents)} documents, ${formatCount(messages.completed)} messages completed, ${formatCount(messages.dead_lettered)} dead letters, in ${seconds.toFixed(1)} s`,
-    `${formatCount(calls.calls)} calls: ${formatCount(calls.failed)} failed, ${formatCount(calls.estimated)} estimated, ${formatCount(open)} unsettled; ${formatCount(reusedCalls)} steps reused a recorded answer in this process`,
+    `${formatCounted(documents, 'document')}, ${formatCounted(messages.completed, 'message')} completed, ${formatCounted(messages.dead_lettered, 'dead letter')}, in ${seconds.toFixed(1)} s`,
+    `${formatCounted(calls.calls, 'call')}: ${formatCount(calls.failed)} failed, ${formatCount(calls.estimated)} estimated, ${formatCount(open)} unsettled; ${formatCount(reusedCalls)} steps reused a recorded answer in this process`,
     `Every cent has an owner: ${(originCoverage * 100).toFixed(2)} % of the records carry a complete origin`,
   ];
 }

@@ -17,7 +17,8 @@ export interface AnswerRules {
   readonly validate?: (text: string) => true | string;
 }
 
-type CheckedAnswer = Pick<LanguageAnswer, 'content' | 'finishReason' | 'structuredOutputText'>;
+/** Of an answer what is looked at. */
+export type CheckedAnswer = Pick<LanguageAnswer, 'content' | 'finishReason' | 'structuredOutputText'>;
 
 /** What is wrong with the answer, as the error that the handler gets; undefined when it is good. */
 export function faultOfAnswer(
@@ -57,8 +58,8 @@ export function faultOfAnswer(
     : invalidOutput('invalid', `The answer of step "${step}" is not valid: ${verdict}`, step);
 }
 
-/** A check that throws (a parser, mostly) must not leave the call that was paid without its settlement. */
-function verdictOf(validate: (text: string) => true | string, text: string): true | string {
+/** What a check says of a text. One that throws (a parser, mostly) must not leave the call that was paid without its settlement. */
+export function verdictOf(validate: (text: string) => true | string, text: string): true | string {
   try {
     return validate(text);
   } catch (error) {

@@ -59,6 +59,7 @@ export function draftCall({ quotas, pricer, clock }: DraftSources, request: Draf
     requestKind,
     fallbackFrom,
     sharedRequest,
+    cascade: question.cascade?.place,
     upperBoundUsd: pricer.upperBound(priced, bounds.maxInputTokens, bounds.maxOutputTokens, bounds.maxUnits),
   };
   const { upperBoundUsd } = draft;

@@ -7,6 +7,9 @@ import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
 import type { CallPlace } from './call-opening.ts';
 import type { CallMaker } from './call-maker.ts';
 import type { Parked } from '../parked.ts';
+import { CascadeLanguageModel } from './cascade-language-model.ts';
+import { type PlaceInCascade, placesOfCascade } from './cascade-places.ts';
+import type { AcceptRule, CascadeRule } from './cascade-rule.ts';
 import { reportOfFailure } from './call-report.ts';
 import type { GivenAnswers } from './given-answers.ts';
 import { identifyingHeaders } from './identifying-headers.ts';
@@ -62,16 +65,40 @@ export class CallGroup implements CallOpener {
 
   /** The language model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
   languageModel(reference: string, use: ModelUse = {}): LanguageModelV4 {
+    return this.#languageModel(reference, { ...use, step: stepOf(use) });
+  }
+
+  /**
+   * The language models of several "provider/model" as one, of which each is asked when the answers of those before it are not accepted.
+   * Throws MILLRACE_MODEL_UNKNOWN.
+   */
+  cascade(references: readonly string[], accept: AcceptRule, use: ModelUse = {}): LanguageModelV4 {
+    const step = stepOf(use);
+    const places = placesOfCascade(references, step);
+    const last = this.#options.models.languageModel(places.last.reference);
+    const modelAt = ({ reference, place, models, step: own }: PlaceInCascade): MeteredLanguageModel => {
+      const isLast = place === models;
+      const cascade = { place, models, step, last, accept: isLast ? undefined : accept };
+      return this.#languageModel(reference, { ...use, step: own, cascade });
+    };
+    return new CascadeLanguageModel({ smaller: places.smaller.map(modelAt), last: modelAt(places.last) });
+  }
+
+  #languageModel(
+    reference: string,
+    { step, cascade, ...use }: ModelUse & { readonly step: string; readonly cascade?: CascadeRule },
+  ): MeteredLanguageModel {
     const { models } = this.#options;
     return new MeteredLanguageModel({
       target: models.languageModel(reference),
       fallback: models.fallbackOf(reference, use.fallback),
       models,
       reference,
-      step: stepOf(use),
+      step,
       reuse: use.reuse ?? 'same_question',
       rules: use.rules ?? {},
       derivesSeed: use.seed === 'derived',
+      cascade,
       calls: this,
       given: this.given,
     });
@@ -127,6 +154,9 @@ export class CallGroup implements CallOpener {
     if (found.kind === 'recorded') {
       this.#spend.addReused();
       return found;
+    }
+    if (found.kind === 'call' && question.cascade?.hasNext === true && found.earlier.wasRejected) {
+      return { kind: 'escalated' };
     }
     if (found.kind === 'awaited') return await this.#leave(found.parked);
     if (this.#parked !== undefined) return await this.#leave(this.#parked);

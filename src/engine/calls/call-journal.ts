@@ -37,6 +37,8 @@ export interface EarlierRequests {
   readonly deferrals: number;
   /** How the last of these failed, if it asked the same. */
   readonly lastFailure: DeferredFailure | undefined;
+  /** The same was answered in an earlier run, and the answer was of no use to the handler. */
+  readonly wasRejected: boolean;
 }
 
 /** A request that was put off, and failed. */
@@ -59,6 +61,8 @@ export class CallJournal {
   readonly #awaited = new Map<string, RecordedCall[]>();
   /** Those that were put off and have ended, by place. */
   readonly #deferred = new Map<string, EndedRequests>();
+  /** Digests of questions whose answers were accepted in a cascade and rejected by the handler, by step. */
+  readonly #rejected = new Map<string, string[]>();
   readonly #made = new Set<string>();
   readonly #attempts = new Map<string, number>();
   readonly #ordinals = new Map<string, number>();
@@ -71,10 +75,8 @@ export class CallJournal {
       this.#attempts.set(place, Math.max(this.#attempts.get(place) ?? 0, call.attempt));
       if (call.requestKind === 'batch') this.#loadDeferred(call, place);
       else this.#made.add(place);
-      if (!isAnswered(call)) continue;
-      const known = this.#answered.get(call.step);
-      if (known === undefined) this.#answered.set(call.step, [call]);
-      else known.push(call);
+      if (isAnswered(call)) addTo(this.#answered, call.step, call);
+      else if (isRejectedInCascade(call)) addTo(this.#rejected, call.step, call.requestDigest);
     }
   }
 
@@ -106,7 +108,9 @@ export class CallJournal {
     const { deferrals, last } = this.#deferredAt(place);
     const isAwaited = this.#takeAwaited(step, digest);
     const wasMade = this.#made.has(place);
-    const earlier = { wasMade, isAwaited, deferrals, lastFailure: failureOf(last, digest) };
+    const wasRejected = this.#takeRejected(step, digest);
+    const lastFailure = failureOf(last, digest);
+    const earlier = { wasMade, isAwaited, deferrals, lastFailure, wasRejected };
     return { kind: 'call', attempt, hasDiverged: samePlace !== -1, earlier };
   }
 
@@ -117,9 +121,7 @@ export class CallJournal {
 
   #loadDeferred(call: RecordedCall, place: string): void {
     if (call.state === 'reserved') {
-      const known = this.#awaited.get(call.step);
-      if (known === undefined) this.#awaited.set(call.step, [call]);
-      else known.push(call);
+      addTo(this.#awaited, call.step, call);
     } else if (!call.isOfEarlierLife) {
       this.#deferred.set(place, { deferrals: this.#deferredAt(place).deferrals + 1, last: call });
     }
@@ -130,6 +132,14 @@ export class CallJournal {
     const awaited = this.#awaited.get(step) ?? [];
     const found = awaited.findIndex((call) => call.requestDigest === digest);
     if (found !== -1) awaited.splice(found, 1);
+    return found !== -1;
+  }
+
+  /** A rejection sends one request of this run on to the next model. */
+  #takeRejected(step: string, digest: string): boolean {
+    const rejected = this.#rejected.get(step) ?? [];
+    const found = rejected.indexOf(digest);
+    if (found !== -1) rejected.splice(found, 1);
     return found !== -1;
   }
 
@@ -148,6 +158,16 @@ function isAnswered(call: RecordedCall): call is Answered {
   return (
     call.state === 'settled' && call.outcome === 'ok' && !call.isInvalidated && call.answer !== undefined
   );
+}
+
+function isRejectedInCascade({ isInvalidated, outcome, verdict }: RecordedCall): boolean {
+  return isInvalidated && outcome === 'ok' && verdict !== undefined;
+}
+
+function addTo<Item>(lists: Map<string, Item[]>, key: string, item: Item): void {
+  const known = lists.get(key);
+  if (known === undefined) lists.set(key, [item]);
+  else known.push(item);
 }
 
 function placeOf(step: string, ordinal: number): string {

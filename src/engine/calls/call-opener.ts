@@ -2,6 +2,8 @@ import type { Uuid } from '../../kernel/ids.ts';
 import type { ReuseRule } from './call-journal.ts';
 import type { CallMaker } from './call-maker.ts';
 import type { MeteredCall } from './metered-call.ts';
+import type { CascadeVerdict } from '../ledger/settlement.ts';
+import type { CascadePlace } from '../ledger/stored-call.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import type { RequestShare } from './shared-request.ts';
 import type { RenderedRequest } from '../providers/provider-exchange.ts';
@@ -40,6 +42,8 @@ export interface CallQuestion extends AskedModel {
   readonly switchedTo?: (reference: string) => FallbackModel | undefined;
   readonly operation: 'chat' | 'embeddings';
   readonly step: string;
+  /** Its part in a cascade: its place, and whether another model can be asked after it. */
+  readonly cascade?: { readonly place: CascadePlace; readonly hasNext: boolean };
   readonly reuse: ReuseRule;
   readonly digest: string;
   /** The digest of everything that is sent, headers included. Absent where the request depends on its message: no other's answer fits. */
@@ -80,7 +84,11 @@ export type OpenedCall =
       readonly answer: string;
       /** Of an answer that another message's call brought: how this message rejects it. */
       readonly reject?: () => Promise<void>;
-    };
+      /** What became of it in its cascade, in an earlier run. */
+      readonly verdict?: CascadeVerdict | undefined;
+    }
+  /** The next model of the cascade is to be asked: the handler rejected what this one had answered in an earlier run. */
+  | { readonly kind: 'escalated' };
 
 /** What metered models ask before every request. */
 export interface CallOpener {

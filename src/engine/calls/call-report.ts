@@ -1,6 +1,7 @@
 import type { Settlement } from '../ledger/call-ledger.ts';
 import type { UsageBeside } from '../../pricing/price.ts';
 import { countTokens, type RatedCounts } from '../../pricing/token-classes.ts';
+import type { CascadeEnd } from './cascade-rule.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import type { ResponseHeaders } from '../providers/retry-after.ts';
 import { type JsonRecord, noUsage, type ReportedUsage } from '../providers/token-usage.ts';
@@ -25,6 +26,8 @@ export interface CallReport {
   readonly answer: (() => string) | undefined;
   /** The answer is whole and of no use: it is waste, and never given again. */
   readonly isInvalidOutput?: boolean;
+  /** What became of the answer in a cascade. */
+  readonly cascade?: CascadeEnd | undefined;
   /** Counts what the provider did not report. Absent when no answer had begun, so that there is nothing to count. */
   readonly count: TokenCounter | undefined;
 }

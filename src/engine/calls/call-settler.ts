@@ -12,6 +12,7 @@ import type { AnswerStore } from './answer-store.ts';
 import type { Appraisal } from './appraisal.ts';
 import { grantedWait, noteAskedWait } from './asked-wait.ts';
 import type { CallInFlight } from './call-in-flight.ts';
+import { lastModelUsd } from './cascade-rule.ts';
 import { type CallReport, type MeasuredUsage, measureUsage } from './call-report.ts';
 import { describeEnd } from './call-span.ts';
 import type { ModelMetrics } from './model-metrics.ts';
@@ -87,6 +88,7 @@ export class CallSettler {
     } finally {
       pass?.end(gateEndOf(report, tokens, times.durationMs));
       const { message } = facts;
+      if (report.cascade !== undefined) metrics.cascadeDecided(labels, report.cascade.verdict);
       const traceId = message === undefined ? undefined : traceIdOf(message.traceParent);
       const ended = { failure: report.failure?.kind, attempt: facts.attempt, ...times };
       const whole = { ...ended, tokens, costUsd, isUnpriced, isSuspect, traceId };
@@ -159,6 +161,7 @@ export class CallSettler {
       boundUsd: () => this.#boundOf(call, report, appraisal.pricedModel, appraisal.tier),
       providerRequestId: toldText(report.providerRequestId),
       answer: await this.#keep(call, report.answer),
+      cascadeUsd: this.#lastModelUsd(call, report, appraisal),
       ...times,
     });
   }
@@ -233,6 +236,17 @@ export class CallSettler {
     const { maxInputTokens, maxOutputTokens, maxUnits } = bounds;
     const answered = this.#options.pricer.upperBound(question, maxInputTokens, maxOutputTokens, maxUnits);
     return answered === undefined ? reserved : maxUsd(reserved ?? zeroUsd, answered);
+  }
+
+  #lastModelUsd(
+    { facts, target }: SettledFor,
+    { cascade }: CallReport,
+    { tokens, tier, pricing }: Appraisal,
+  ): Usd | undefined {
+    if (cascade?.verdict !== 'accepted') return undefined;
+    const uses = pricing?.kind === 'priced' ? pricing.cost.uses : undefined;
+    const { priceProvider } = target;
+    return lastModelUsd(this.#options.pricer, { ...facts, priceProvider, tier, tokens, uses }, cascade.last);
   }
 
   #logFaults({ facts, target }: AppraisedRequest, { rawUsage }: CallReport, faults: readonly string[]): void {

@@ -104,6 +104,7 @@ export function composeMeteredModels(options: MeteredModelsOptions): MeteredMode
       answers,
       sharing: options.sharing ?? (() => undefined),
       metrics,
+      pricer,
       divergences: new StepDivergences({ metrics, logger, logOnce }),
       clock,
     },

@@ -1,10 +1,14 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Uuid } from '../../kernel/ids.ts';
+import type { Pricer } from '../../pricing/price.ts';
 import type { CallAttribution } from '../ledger/attributed-call.ts';
+import type { CascadeVerdict } from '../ledger/settlement.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
 import { renderUsageLine } from '../export/usage-record.ts';
-import { recordsOfInvalidation } from './usage-record-of-call.ts';
+import { type CascadeEnd, lastModelUsd } from './cascade-rule.ts';
+import { labelsOf, type ModelMetrics } from './model-metrics.ts';
+import { recordOfVerdict, recordsOfInvalidation } from './usage-record-of-call.ts';
 
 /** How many of a run's latest answers can still be rejected. */
 const maxRemembered = 256;
@@ -30,7 +34,9 @@ export interface Complaint {
 }
 
 export interface InvalidationServices {
-  readonly ledger: Pick<CallLedger, 'invalidOutputs'>;
+  readonly ledger: Pick<CallLedger, 'invalidOutputs' | 'cascades'>;
+  readonly pricer: Pick<Pricer, 'price'>;
+  readonly metrics: Pick<ModelMetrics, 'cascadeDecided'>;
   readonly clock: Clock;
 }
 
@@ -77,6 +83,27 @@ export class GivenAnswers {
       if (await ledger.invalidOutputs.reject(call, lines)) return;
     }
     throw new AppError('MILLRACE_DATABASE_CONFLICT', `The call ${id} changed each time that it was read.`);
+  }
+
+  /**
+   * Makes durable what becomes of the answer to a request that was put off, in its cascade. Answers the decision that stands: the first
+   * one, also where another run made it.
+   */
+  async decide(
+    id: Uuid,
+    { verdict, last, priceProvider }: CascadeEnd & { readonly priceProvider: string },
+  ): Promise<CascadeVerdict> {
+    const { ledger, clock, pricer, metrics } = this.#services;
+    const call = await ledger.invalidOutputs.findAnswered(id);
+    if (call === undefined) return verdict;
+    const hasUses = call.costParts !== undefined && !call.costParts.units.isZero();
+    // The row has no counts of tools' uses: what they would have cost elsewhere is not known.
+    const cascadeUsd =
+      verdict === 'accepted' && !hasUses ? lastModelUsd(pricer, { ...call, priceProvider }, last) : undefined;
+    const line = renderUsageLine(recordOfVerdict(this.#owner, call, { verdict, cascadeUsd }, clock.now()));
+    const stands = await ledger.cascades.decide({ id, verdict, cascadeUsd, line });
+    metrics.cascadeDecided(labelsOf({ ...call, modelId: call.model }, this.#owner.message), stands);
+    return stands;
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { EmbeddingModelV4, EmbeddingModelV4CallOptions, EmbeddingModelV4Result } from '@ai-sdk/provider';
+import { invariant } from '../../kernel/invariant.ts';
 import { wrapEmbeddingModel } from 'ai';
 import type { AppError } from '../../kernel/app-error.ts';
 import type { ReuseRule } from './call-journal.ts';
@@ -77,7 +78,7 @@ async function embed(
         }),
   };
   const opened = await calls.open(question);
-  if (opened.kind === 'recorded' || share === undefined) return await answerOf(options, params, opened);
+  if (opened.kind !== 'call' || share === undefined) return await answerOf(options, params, opened);
   const answer = await askShared(opened.call, share);
   if (answer.kind === 'answered') {
     if (answer.fault !== undefined) throw answer.fault;
@@ -173,6 +174,7 @@ async function answerOf(
     await given.rejectAnswer(opened.id, opened.reject);
     throw recordedFault;
   }
+  invariant(opened.kind === 'call', 'no embedding model is part of a cascade');
   const { call, headers } = opened;
   let result: EmbeddingModelV4Result;
   try {

@@ -2,14 +2,16 @@ import type {
   LanguageModelV4,
   LanguageModelV4CallOptions,
   LanguageModelV4GenerateResult,
-  LanguageModelV4StreamPart,
   LanguageModelV4StreamResult,
 } from '@ai-sdk/provider';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
+import { invariant } from '../../kernel/invariant.ts';
 import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
+import { failedStream, streamOf } from './answer-streams.ts';
 import type { ReuseRule } from './call-journal.ts';
 import type { CallOpener, CallQuestion, FallbackModel, OpenedCall } from './call-opener.ts';
+import { type CascadeRule, judgeInCascade, type JudgedAnswer } from './cascade-rule.ts';
 import { type CallReport, reportOfFailure, providerRequestIdOf, type TokenCounter } from './call-report.ts';
 import {
   classifyModelError,
@@ -56,6 +58,8 @@ export interface MeteredLanguageModelOptions {
   readonly reuse: ReuseRule;
   readonly rules: AnswerRules;
   readonly derivesSeed: boolean;
+  /** Its part in a cascade; undefined for a model by itself. */
+  readonly cascade?: CascadeRule | undefined;
   readonly calls: CallOpener;
   readonly given: GivenAnswers;
 }
@@ -84,8 +88,21 @@ export class MeteredLanguageModel implements LanguageModelV4 {
   }
 
   async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+    const result = await this.generateUnlessEscalated(options);
+    invariant(result !== undefined, 'only a model before the last of a cascade is asked for nothing');
+    return result;
+  }
+
+  /** The same; undefined when the next model of the cascade is to be asked. */
+  async generateUnlessEscalated(
+    options: LanguageModelV4CallOptions,
+  ): Promise<LanguageModelV4GenerateResult | undefined> {
     const opened = await this.#open(options);
-    if (opened.kind === 'recorded') return resultOfAnswer(await this.#takeRecorded(opened, options));
+    if (opened.kind === 'escalated') return undefined;
+    if (opened.kind === 'recorded') {
+      const recorded = await this.#takeRecorded(opened, options);
+      return recorded === undefined ? undefined : resultOfAnswer(recorded);
+    }
     const { call } = opened;
     const target = this.#targetOf(opened);
     let result: LanguageModelV4GenerateResult;
@@ -94,13 +111,20 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     } catch (error) {
       throw await call.fail(error, (failure) => reportOfFailedAnswer(target, failure));
     }
-    const { answer, fault, report } = await call.understand(() => {
+    const { answer, judged, report } = await call.understand(() => {
       const whole = answerOfResult(result);
       const said = reportOfResult(target, options, result, whole);
-      return { answer: whole, fault: this.#faultOf(whole), report: said };
+      return { answer: whole, judged: this.#judge(whole), report: said };
     });
-    await call.settle({ ...report, ...(fault === undefined ? {} : { isInvalidOutput: true }) });
+    const { fault, verdict } = judged;
+    const { cascade } = this.#options;
+    await call.settle({
+      ...report,
+      ...(fault === undefined ? {} : { isInvalidOutput: true }),
+      ...(verdict === undefined || cascade === undefined ? {} : { cascade: { verdict, last: cascade.last } }),
+    });
     if (fault !== undefined) throw fault;
+    if (verdict === 'escalated') return undefined;
     this.#noteGiven(call.id, answer);
     return result;
   }
@@ -119,8 +143,11 @@ export class MeteredLanguageModel implements LanguageModelV4 {
 
   async #stream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
     const opened = await this.#open(options);
+    invariant(opened.kind !== 'escalated', 'models before the last of a cascade are not asked for streams');
     if (opened.kind === 'recorded') {
-      return { stream: streamOf(streamPartsOfAnswer(await this.#takeRecorded(opened, options))) };
+      const recorded = await this.#takeRecorded(opened, options);
+      invariant(recorded !== undefined, 'models before the last of a cascade are not asked for streams');
+      return { stream: streamOf(streamPartsOfAnswer(recorded)) };
     }
     const { call } = opened;
     const target = this.#targetOf(opened);
@@ -149,18 +176,32 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     return { ...result, stream };
   }
 
-  /** The answer of an earlier run, if it still passes: the step's check may be stricter than it was then. */
+  /**
+   * The answer of an earlier run, if it still passes: the step's check may be stricter than it was then. What was decided about it in a
+   * cascade stands. Undefined when the next model is to be asked.
+   */
   async #takeRecorded(
-    { id, answer: json, reject }: OpenedCall & { kind: 'recorded' },
+    { id, answer: json, reject, verdict: decided }: OpenedCall & { kind: 'recorded' },
     options: LanguageModelV4CallOptions,
-  ): Promise<LanguageAnswer> {
+  ): Promise<LanguageAnswer | undefined> {
+    const { cascade, given } = this.#options;
+    if (decided === 'escalated') return undefined;
     const told = providerAnswerOf(json);
     const answer =
       told === undefined ? decodeLanguageAnswer(json) : await this.#understand({ id, reject }, told, options);
-    const fault = this.#faultOf(answer);
+    const { fault, verdict } =
+      decided === undefined ? this.#judge(answer) : { fault: undefined, verdict: undefined };
     if (fault !== undefined) {
-      await this.#options.given.rejectAnswer(id, reject);
+      await given.rejectAnswer(id, reject);
       throw fault;
+    }
+    if (verdict !== undefined && cascade !== undefined) {
+      const { last } = cascade;
+      const { priceProvider } = this.#options.target;
+      // Another message's call is decided about by that message.
+      const stands =
+        reject === undefined ? await given.decide(id, { verdict, last, priceProvider }) : verdict;
+      if (stands === 'escalated') return undefined;
     }
     this.#noteGiven(id, answer, reject);
     return answer;
@@ -184,17 +225,26 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     }
   }
 
+  #judge(answer: LanguageAnswer): JudgedAnswer {
+    const { cascade, rules } = this.#options;
+    const { accept } = cascade ?? {};
+    if (cascade === undefined || accept === undefined) {
+      return { fault: this.#faultOf(answer), verdict: undefined };
+    }
+    return judgeInCascade(answer, rules, { step: cascade.step, accept });
+  }
+
   #faultOf(answer: LanguageAnswer): AppError | undefined {
     return faultOfAnswer(answer, this.#options.rules, this.#options.step);
   }
 
   #noteGiven(callId: Uuid, answer: LanguageAnswer, reject?: GivenAnswer['reject']): void {
-    const { given, step } = this.#options;
-    given.add({ callId, step, text: () => textOfAnswer(answer), reject });
+    const { given, step, cascade } = this.#options;
+    given.add({ callId, step: cascade?.step ?? step, text: () => textOfAnswer(answer), reject });
   }
 
   #open(options: LanguageModelV4CallOptions): Promise<OpenedCall> {
-    const { target, fallback, reference, step, reuse, calls, models } = this.#options;
+    const { target, fallback, reference, step, reuse, calls, models, cascade } = this.#options;
     const boundsOf = (asked: ModelTarget<unknown>) => () =>
       languageBounds(asked, options, models.limitsOf(asked));
     const derivesSeed = (asked: ModelTarget<LanguageModelV4>): boolean =>
@@ -219,6 +269,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       switchedTo: (other) => (kindOf(models, other) === target.kind ? standIn(other) : undefined),
       operation: 'chat',
       step,
+      ...(cascade === undefined ? {} : { cascade: cascadeOf(cascade) }),
       reuse,
       digest,
       // A seed that is derived from the message makes its request unlike any other's.
@@ -240,6 +291,10 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     const { target, models } = this.#options;
     return askedInstead === undefined ? target : models.languageModel(askedInstead);
   }
+}
+
+function cascadeOf({ place, models, accept }: CascadeRule): NonNullable<CallQuestion['cascade']> {
+  return { place: { place, models }, hasNext: accept !== undefined };
 }
 
 /** The kind of the provider; undefined where nobody has such a model: the work then waits, as it does without another model. */
@@ -327,17 +382,4 @@ function inTier(question: CallQuestion, tier: string): CallQuestion | undefined 
 function withTier(options: LanguageModelV4CallOptions, tier: string): LanguageModelV4CallOptions {
   const { openai, ...others } = options.providerOptions ?? {};
   return { ...options, providerOptions: { ...others, openai: { ...openai, serviceTier: tier } } };
-}
-
-function streamOf(parts: readonly LanguageModelV4StreamPart[]): ReadableStream<LanguageModelV4StreamPart> {
-  return new ReadableStream({
-    start(controller) {
-      for (const part of parts) controller.enqueue(part);
-      controller.close();
-    },
-  });
-}
-
-function failedStream(error: unknown): ReadableStream<LanguageModelV4StreamPart> {
-  return new ReadableStream({ start: (controller) => controller.error(error) });
 }

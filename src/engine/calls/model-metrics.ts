@@ -1,6 +1,7 @@
 import { formatUsd, type Usd } from '../../kernel/money.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import type { EngineMetrics } from '../metrics/engine-metrics.ts';
+import type { CascadeVerdict } from '../ledger/settlement.ts';
 import type { CallFailureKind } from '../providers/health-signal.ts';
 
 /** Which series a call counts into. */
@@ -128,6 +129,11 @@ export class ModelMetrics {
   /** A step was answered from the record. */
   answerReused({ stage, model }: CallLabels): void {
     this.#metrics?.increment('calls_reused_total', { stage, model });
+  }
+
+  /** It was decided what becomes of an answer of a model before the last of a cascade. */
+  cascadeDecided({ provider, model, stage }: CallLabels, verdict: CascadeVerdict): void {
+    this.#metrics?.increment('cascade_answers_total', { stage, provider, model, verdict });
   }
 
   /** A recorded answer could not be reused, because its step asks something else now. */

@@ -1,6 +1,7 @@
 import type { Uuid } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import type { CallLedger, RecordedCall } from '../ledger/call-ledger.ts';
+import type { CascadeVerdict } from '../ledger/settlement.ts';
 import { Parked } from '../parked.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { CallJournal, type EarlierRequests } from './call-journal.ts';
@@ -15,7 +16,7 @@ export interface RecordedAnswersServices {
   readonly answers: Pick<AnswerStore, 'fetch'>;
   /** Who knows of equal requests of other messages; may come later. */
   readonly sharing: () => CallSharing | undefined;
-  readonly metrics: Pick<ModelMetrics, 'answerReused'>;
+  readonly metrics: Pick<ModelMetrics, 'answerReused' | 'cascadeDecided'>;
   readonly divergences: StepDivergences;
 }
 
@@ -27,6 +28,8 @@ export type RecordedOrAttempt =
       readonly answer: string;
       /** Of an answer that another message's call brought: how this message rejects it. */
       readonly reject?: () => Promise<void>;
+      /** What became of it in its cascade. */
+      readonly verdict?: CascadeVerdict | undefined;
     }
   | { readonly kind: 'awaited'; readonly parked: Parked }
   | { readonly kind: 'call'; readonly attempt: number; readonly earlier: EarlierRequests };
@@ -90,7 +93,7 @@ export class RecordedAnswers {
     try {
       const answer = await answers.fetch(entry.answer);
       metrics.answerReused(labelsOf(question.target, this.#message));
-      return { kind: 'recorded', id: entry.call.id, answer };
+      return { kind: 'recorded', id: entry.call.id, answer, verdict: entry.call.verdict };
     } catch (error) {
       this.#journal.giveBack(entry.call);
       throw error;

@@ -22,6 +22,8 @@ export interface Ending extends Appraisal, CallTimes {
   readonly boundUsd: () => Usd | undefined;
   readonly providerRequestId: string | undefined;
   readonly answer: SettledCall['answer'];
+  /** What an accepted answer of a cascade would have cost at its last model, if that has a price. */
+  readonly cascadeUsd: Usd | undefined;
 }
 
 /** The settlement of a call. */
@@ -40,6 +42,7 @@ export function settledCall(
     durationMs,
     firstChunkMs,
     answer,
+    cascadeUsd,
   }: Ending,
 ): SettledCall {
   const isFree = measuredAs === 'free';
@@ -72,6 +75,7 @@ export function settledCall(
     firstChunkMs,
     answer,
     ...(report.isInvalidOutput === true ? { isInvalidated: true } : {}),
+    ...(report.cascade === undefined ? {} : { verdict: report.cascade.verdict, cascadeUsd }),
     ...(isSuspect || !isBelieved ? { isSuspect: true } : {}),
     cost,
     hasQuotas,

@@ -1,7 +1,7 @@
 import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import { type Usd, zeroUsd } from '../../kernel/money.ts';
 import type { AttributedCall, CallAttribution } from '../ledger/attributed-call.ts';
-import type { SettledCall, Settlement, WasteReason } from '../ledger/settlement.ts';
+import type { CascadeVerdict, SettledCall, Settlement, WasteReason } from '../ledger/settlement.ts';
 import type { CorrectableCall } from '../ledger/correction-ledger.ts';
 import type { AnsweredCall } from '../ledger/invalid-output-ledger.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
@@ -109,20 +109,8 @@ export function recordsOfInvalidation(
   recordedAt: Date,
   wasteReason: WasteReason = 'invalid_output',
 ): readonly [UsageRecord, UsageRecord] {
-  // Their time is that of the call's own record: both belong into its hour.
   const { costUsd, upperBoundUsd, reservedAt } = call;
-  const same = {
-    ...recordOfFacts({ ...call, ...owner }, recordedAt),
-    recordKind: 'correction' as const,
-    tier: call.tier,
-    outcome: 'ok' as const,
-    settlement: call.settlement,
-    durationMs: 0,
-    ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
-    ...(call.providerRequestId === undefined ? {} : { providerRequestId: call.providerRequestId }),
-    ...(call.priceReference === undefined ? {} : { priceReference: call.priceReference }),
-    ...(call.priceCatalogue === undefined ? {} : { priceCatalogue: call.priceCatalogue }),
-  };
+  const same = correctionFacts(owner, call, recordedAt);
   const counts = countsOfCall(call.settlement, costUsd !== undefined, call.isSuspect);
   const parts = call.costParts ?? unexplained(costUsd ?? zeroUsd);
   const taken = Object.entries(call.tokens).map(([name, count]) => [name, -count] as const);
@@ -135,10 +123,12 @@ export function recordsOfInvalidation(
       ...partFields(negatedParts(parts)),
       ...(costUsd === undefined ? {} : { costUsd: zeroUsd.minus(costUsd) }),
       ...(upperBoundUsd === undefined ? {} : { upperBoundUsd: zeroUsd.minus(upperBoundUsd) }),
+      ...verdictTakenBack(call),
     },
     {
       ...same,
       recordId: derivedId(reservedAt, 'rejection', call.id, 'waste'),
+      ...(call.verdict === undefined ? {} : { verdict: 'escalated' as const }),
       counts,
       tokens: call.tokens,
       ...partFields(parts),
@@ -147,6 +137,40 @@ export function recordsOfInvalidation(
       ...(upperBoundUsd === undefined ? {} : { upperBoundUsd }),
     },
   ];
+}
+
+/** What corrections of a call with an answer have in common. Their time is that of the call's own record: all belong into its hour. */
+function correctionFacts(owner: CallAttribution, call: AnsweredCall, recordedAt: Date) {
+  return {
+    ...recordOfFacts({ ...call, ...owner }, recordedAt),
+    recordKind: 'correction' as const,
+    tier: call.tier,
+    outcome: 'ok' as const,
+    settlement: call.settlement,
+    durationMs: 0,
+    ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
+    ...(call.providerRequestId === undefined ? {} : { providerRequestId: call.providerRequestId }),
+    ...(call.priceReference === undefined ? {} : { priceReference: call.priceReference }),
+    ...(call.priceCatalogue === undefined ? {} : { priceCatalogue: call.priceCatalogue }),
+  };
+}
+
+/** The record of a decision about an answer in its cascade that came after the call had been recorded: it changes no other sum. */
+export function recordOfVerdict(
+  owner: CallAttribution,
+  call: AnsweredCall,
+  { verdict, cascadeUsd }: { readonly verdict: CascadeVerdict; readonly cascadeUsd: Usd | undefined },
+  recordedAt: Date,
+): UsageRecord {
+  return {
+    ...correctionFacts(owner, call, recordedAt),
+    recordId: derivedId(call.reservedAt, 'cascade', call.id),
+    counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0, suspectCalls: 0 },
+    tokens: {},
+    costByClass: {},
+    ...(call.costUsd === undefined ? {} : { costUsd: zeroUsd }),
+    ...verdictFields(verdict, cascadeUsd),
+  };
 }
 
 /** What an operator says that a call truly used. */
@@ -277,9 +301,27 @@ function recordOfFacts(facts: AttributedCall, recordedAt: Date) {
     requestKind: facts.requestKind,
     ...(facts.fallbackFrom === undefined ? {} : { fallbackFrom: facts.fallbackFrom }),
     ...(facts.sharedRequest === undefined ? {} : { sharedRequest: facts.sharedRequest }),
+    ...(facts.cascade === undefined ? {} : { cascade: facts.cascade }),
     ...(message === undefined ? {} : { messageId: message.id, rootId: message.rootId, item: message.item }),
     ...(traceId === undefined ? {} : { traceId }),
   };
+}
+
+/** What a record says about an answer in its cascade. */
+function verdictFields(
+  verdict: CascadeVerdict | undefined,
+  cascadeUsd: Usd | undefined,
+): Pick<UsageRecord, 'verdict' | 'cascadeUsd' | 'cascadeUnvalued'> {
+  if (verdict === undefined) return {};
+  if (cascadeUsd !== undefined) return { verdict, cascadeUsd };
+  return verdict === 'accepted' ? { verdict, cascadeUnvalued: 1 } : { verdict };
+}
+
+/** What takes back that an answer was accepted. */
+function verdictTakenBack({ verdict, cascadeUsd }: AnsweredCall): ReturnType<typeof verdictFields> {
+  if (verdict === undefined) return {};
+  if (cascadeUsd !== undefined) return { verdict: 'escalated', cascadeUsd: zeroUsd.minus(cascadeUsd) };
+  return { verdict: 'escalated', ...(verdict === 'accepted' ? { cascadeUnvalued: -1 } : {}) };
 }
 
 function endFields(end: SettledCall) {
@@ -303,5 +345,6 @@ function endFields(end: SettledCall) {
     ...(end.priceCatalogue === undefined ? {} : { priceCatalogue: end.priceCatalogue }),
     ...(end.firstChunkMs === undefined ? {} : { firstChunkMs: Math.max(0, Math.round(end.firstChunkMs)) }),
     ...(end.rawUsage === undefined ? {} : { rawUsage: end.rawUsage }),
+    ...verdictFields(end.verdict, end.cascadeUsd),
   };
 }

@@ -2,7 +2,8 @@ import type { Uuid } from '../../kernel/ids.ts';
 import type { Usd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
 import { type TokenClass, tokenClasses } from '../../pricing/token-classes.ts';
-import type { CallOutcome, Settlement, WasteReason } from '../ledger/settlement.ts';
+import type { CallOutcome, CascadeVerdict, Settlement, WasteReason } from '../ledger/settlement.ts';
+import type { CascadePlace } from '../ledger/stored-call.ts';
 import { type UnitCounts, unitCountsText } from '../../pricing/usage-units.ts';
 import { amountOf, integerOf, textOf, timeOf } from './row-text.ts';
 
@@ -56,6 +57,13 @@ export interface UsageRecord {
   readonly fallbackFrom?: string;
   /** The HTTP request that the call is a part of; absent for a request of its own. */
   readonly sharedRequest?: Uuid;
+  /** Its place in a cascade of models; absent for a call of none. */
+  readonly cascade?: CascadePlace;
+  readonly verdict?: CascadeVerdict;
+  /** What an accepted answer would have cost at the last model of its cascade; a correction carries the difference. */
+  readonly cascadeUsd?: Usd;
+  /** 1: no price is known for that. */
+  readonly cascadeUnvalued?: -1 | 0 | 1;
   /** The model as the provider named it. */
   readonly answeredModel?: string;
   readonly operation: 'chat' | 'embeddings';
@@ -171,6 +179,7 @@ export function renderUsageLine(record: UsageRecord): string {
   if (record.traceId !== undefined) line += `,"trace_id":${textOf(record.traceId)}`;
   if (record.fallbackFrom !== undefined) line += `,"fallback_from":${textOf(record.fallbackFrom)}`;
   if (record.sharedRequest !== undefined) line += `,"shared_request":"${record.sharedRequest}"`;
+  line += renderCascade(record);
   if (record.answeredModel !== undefined) line += `,"answered_model":${textOf(record.answeredModel)}`;
   if (record.providerRequestId !== undefined)
     line += `,"provider_request_id":${textOf(record.providerRequestId)}`;
@@ -189,6 +198,15 @@ export function renderUsageLine(record: UsageRecord): string {
 function renderOperation({ id, actor, reason, priceBook }: CorrectingOperation): string {
   const book = priceBook === undefined ? '' : `,"price_book":${textOf(priceBook)}`;
   return `,"operation_id":"${id}","correction_actor":${textOf(actor)},"correction_reason":${textOf(reason)}${book}`;
+}
+
+function renderCascade({ cascade, verdict, cascadeUsd, cascadeUnvalued = 0 }: UsageRecord): string {
+  if (cascade === undefined) return '';
+  let part = `,"cascade_place":${cascade.place},"cascade_models":${cascade.models}`;
+  if (verdict !== undefined) part += `,"cascade_verdict":"${verdict}"`;
+  if (cascadeUsd !== undefined) part += `,"cascade_usd":${amountOf(cascadeUsd)}`;
+  if (cascadeUnvalued !== 0) part += `,"cascade_unvalued":${cascadeUnvalued}`;
+  return part;
 }
 
 function renderTokens({ tokens }: UsageRecord): string {

@@ -10,10 +10,11 @@ import { abandonCalls, settleLateCalls, settleQuotaCalls } from './quota-sql.ts'
 import { QuotaCalls } from './quota-calls.ts';
 import { abandonedRow, type CallRow, lateSettlementRow, reservationRow, settlementRow } from './call-rows.ts';
 import * as sql from './call-sql.ts';
+import { CascadeLedger } from './cascade-ledger.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import { InvalidOutputLedger } from './invalid-output-ledger.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
-import type { CallOutcome, SettledCall, Settlement } from './settlement.ts';
+import type { CallOutcome, CascadeVerdict, SettledCall, Settlement } from './settlement.ts';
 
 export type { CallOutcome, SettledCall, Reservation, ReserveOutcome, Settlement };
 
@@ -43,6 +44,8 @@ export interface RecordedCall {
   readonly costUsd: Usd | undefined;
   /** The answer was found to be of no use. */
   readonly isInvalidated: boolean;
+  /** What became of it in its cascade; undefined where that is not decided, or there is none. */
+  readonly verdict?: CascadeVerdict | undefined;
   /** It was put off, and its message was given up on after that and lives again. */
   readonly isOfEarlierLife: boolean;
 }
@@ -81,6 +84,8 @@ export class CallLedger {
   readonly #database: SqlDatabase;
   /** Answers that turn out to be of no use. */
   readonly invalidOutputs: InvalidOutputLedger;
+  /** What became of answers in cascades. */
+  readonly cascades: CascadeLedger;
   readonly #reserve: GroupCommit<CallRow, ReserveOutcome>;
   readonly #settle: GroupCommit<CallRow, boolean>;
   readonly #quotaCalls: QuotaCalls;
@@ -88,6 +93,7 @@ export class CallLedger {
   constructor({ database, ...groups }: CallLedgerOptions) {
     this.#database = database;
     this.invalidOutputs = new InvalidOutputLedger(database);
+    this.cascades = new CascadeLedger(database);
     this.#quotaCalls = new QuotaCalls({ database, ...groups });
     this.#reserve = ledgerGroup('reserve', groups, (items) => this.#writeReservations(items));
     this.#settle = ledgerGroup('settle', groups, (items) => this.#writeSettlements(items));
@@ -241,6 +247,7 @@ interface RecordedCallRow {
   readonly answer_ref: string | null;
   readonly cost_usd: string | null;
   readonly is_invalidated: boolean;
+  readonly cascade_verdict: CascadeVerdict | null;
   readonly is_of_earlier_life: boolean;
 }
 
@@ -273,6 +280,7 @@ function recordedCallOf(row: RecordedCallRow): RecordedCall {
     answer: answerOf(row),
     costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
     isInvalidated: row.is_invalidated,
+    verdict: row.cascade_verdict ?? undefined,
     isOfEarlierLife: row.is_of_earlier_life,
   };
 }

@@ -69,6 +69,8 @@ function reservedColumns(item: Reservation): Record<string, unknown> {
     request_digest: item.requestDigest,
     fallback_from: item.fallbackFrom,
     shared_request: item.sharedRequest,
+    cascade_place: item.cascade?.place,
+    cascade_models: item.cascade?.models,
     upper_bound_usd: amount(item.upperBoundUsd),
     parameters: item.parameters,
   };
@@ -97,6 +99,8 @@ function settledColumns(item: SettledCall): Record<string, unknown> {
     answer_ref: item.answer !== undefined && 'reference' in item.answer ? item.answer.reference : undefined,
     is_invalidated: item.isInvalidated,
     is_suspect: item.isSuspect,
+    cascade_verdict: item.verdict,
+    cascade_usd: amount(item.cascadeUsd),
     detail: usageDetail(item.tokens, item.cost),
   };
 }

@@ -20,6 +20,8 @@ const reservedTypes = {
   request_digest: 'text',
   fallback_from: 'text',
   shared_request: 'uuid',
+  cascade_place: 'smallint',
+  cascade_models: 'smallint',
   upper_bound_usd: 'numeric',
   parameters: 'text',
 } as const;
@@ -85,7 +87,7 @@ export const reserveCalls = named(
 export const toldSettlements = `select * from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text,
        error_type text, answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
        upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
-       first_chunk_ms int, answer text, answer_ref text, is_invalidated boolean, is_suspect boolean, detail text, lines json)`;
+       first_chunk_ms int, answer text, answer_ref text, is_invalidated boolean, is_suspect boolean, cascade_verdict text, cascade_usd numeric, detail text, lines json)`;
 
 /** What a settlement s changes in its call. */
 export const settledColumns = `state = s.state, settled_at = clock_timestamp(), outcome = s.outcome, settlement = s.settlement,
@@ -93,7 +95,8 @@ export const settledColumns = `state = s.state, settled_at = clock_timestamp(), 
        tokens = s.tokens, raw_usage = s.raw_usage, cost_usd = s.cost_usd, upper_bound_usd = s.upper_bound_usd,
        price_reference = s.price_reference, price_catalogue = s.price_catalogue, waste_reason = s.waste_reason,
        cost_detail = s.detail, duration_ms = s.duration_ms, first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref,
-       invalidated_at = case when s.is_invalidated then clock_timestamp() end, is_suspect = coalesce(s.is_suspect, false)`;
+       invalidated_at = case when s.is_invalidated then clock_timestamp() end, is_suspect = coalesce(s.is_suspect, false),
+       cascade_verdict = s.cascade_verdict, cascade_usd = s.cascade_usd`;
 
 /** What the call's own record changes in it. */
 export const recordedColumns = `record_seq = nextval('millrace.outbox_seq_seq')`;
@@ -122,7 +125,7 @@ export const settleCalls = named(
 export const listCalls = named(
   'ledger.list_calls',
   `select id, message_id, fencing_token, step, ordinal, attempt, state, outcome, settlement, request_digest, provider, model, operation, tier,
-     request_kind, error_type, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, invalidated_at is not null as is_invalidated,
+     request_kind, error_type, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, invalidated_at is not null as is_invalidated, cascade_verdict,
      case when request_kind = 'batch' then exists (
        select from millrace.dead_letter_actions a where a.message_id = calls.message_id and a.fencing_token >= calls.fencing_token) else false end as is_of_earlier_life
    from millrace.calls where message_id = any($1::uuid[]) order by reserved_at, ordinal, attempt, id`,
@@ -130,7 +133,7 @@ export const listCalls = named(
 
 /** What is told of a call `c` with whom it is made for: its message `m`, or its own origin. */
 const attributedColumns = `c.id, c.message_id, c.fencing_token, c.origin as call_origin, c.step, c.ordinal, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
-     c.fallback_from, c.shared_request, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
+     c.fallback_from, c.shared_request, c.cascade_place, c.cascade_models, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
      m.item, m.trace_parent`;
 
 /** $1 ids. Those that were put off and are open still, in the order in which they are locked when they are settled. */

@@ -3,7 +3,7 @@ import type { Uuid } from '../../kernel/ids.ts';
 import { formatUsd, type Usd, usd } from '../../kernel/money.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import { type CostParts, partsOfRow } from './cost-parts.ts';
-import type { Settlement } from './settlement.ts';
+import type { CascadeVerdict, Settlement } from './settlement.ts';
 import { type StoredCall, type StoredCallRow, storedCallOf } from './stored-call.ts';
 
 /** A call whose answer is to be rejected: what the records about that say. */
@@ -19,6 +19,10 @@ export interface AnsweredCall extends StoredCall {
   readonly priceCatalogue: string | undefined;
   /** Undefined where the row has a cost and not its parts. */
   readonly costParts: CostParts | undefined;
+  /** What became of it in its cascade; undefined where that is not decided, or there is none. */
+  readonly verdict?: CascadeVerdict | undefined;
+  /** Of an accepted answer: what it would have cost at the last model of the cascade; undefined when that has no price. */
+  readonly cascadeUsd?: Usd | undefined;
   /** The counts as the row has them, to tell whether it has changed meanwhile. */
   readonly storedTokens: string | null;
 }
@@ -34,12 +38,17 @@ export interface AnsweredCallRow extends StoredCallRow {
   readonly price_reference: string | null;
   readonly price_catalogue: string | null;
   readonly cost_detail: string | null;
+  readonly cascade_verdict: CascadeVerdict | null;
+  readonly cascade_usd: string | null;
 }
+
+/** What becomes of a decision about a small model's answer that is of no use after all: it answered nothing. */
+export const rejectedInCascade = `cascade_verdict = case when c.cascade_verdict is not null then 'escalated' end, cascade_usd = null`;
 
 /** $1 the id of a call: what the records about its rejection have to say. */
 const findAnsweredCall: SqlStatement = {
   name: 'ledger.find_answered_call',
-  text: `select id, step, attempt, provider, model, answered_model, operation, tier, request_kind, fallback_from, shared_request, reserved_at, settlement, provider_request_id, tokens,
+  text: `select id, step, attempt, provider, model, answered_model, operation, tier, request_kind, fallback_from, shared_request, cascade_place, cascade_models, cascade_verdict, cascade_usd, reserved_at, settlement, provider_request_id, tokens,
      cost_usd, upper_bound_usd, is_suspect, price_reference, price_catalogue, cost_detail
    from millrace.calls where id = $1::uuid and state = 'settled' and outcome = 'ok' and invalidated_at is null`,
 };
@@ -52,7 +61,7 @@ const invalidateAnswer: SqlStatement = {
   name: 'ledger.invalidate_answer',
   text: `with invalidated as (
      update millrace.calls c
-     set invalidated_at = clock_timestamp(), waste_reason = 'invalid_output'
+     set invalidated_at = clock_timestamp(), waste_reason = 'invalid_output', ${rejectedInCascade}
      where c.id = $1::uuid and c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null
        and c.settlement = $3 and c.is_suspect = $4 and c.tokens is not distinct from $5::text
        and c.cost_usd is not distinct from $6::numeric and c.upper_bound_usd is not distinct from $7::numeric
@@ -114,6 +123,8 @@ export function answeredCallOf(row: AnsweredCallRow): AnsweredCall {
     isSuspect: row.is_suspect,
     priceReference: row.price_reference ?? undefined,
     priceCatalogue: row.price_catalogue ?? undefined,
+    verdict: row.cascade_verdict ?? undefined,
+    cascadeUsd: row.cascade_usd === null ? undefined : usd(row.cascade_usd),
     storedTokens: row.tokens,
   };
 }

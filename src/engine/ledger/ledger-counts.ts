@@ -15,6 +15,7 @@ export const countedKinds = [
   'ready',
   'delayed',
   'parked',
+  'scheduled',
   'leased',
   'completed',
   'cancelled',
@@ -24,11 +25,12 @@ export const countedKinds = [
 ] as const;
 export type CountedKind = (typeof countedKinds)[number];
 
-/** How open messages of a stage wait: due, not yet due, set aside until something is lifted, or under way. */
+/** How open messages of a stage wait: due, put off, set aside until something is lifted, to start later, or under way. */
 export const backlogStates = [
   'ready',
   'delayed',
   'parked',
+  'scheduled',
   'leased',
 ] as const satisfies readonly CountedKind[];
 

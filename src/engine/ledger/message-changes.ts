@@ -1,5 +1,6 @@
 import type { Uuid } from '../../kernel/ids.ts';
 import type { MessageEnvelope } from '../../messages/message.ts';
+import type { Start } from '../../messages/start-time.ts';
 import type { StoredBody } from './stored-message.ts';
 
 /* What is asked of the ledger about messages. */
@@ -11,6 +12,8 @@ export interface Admission {
   readonly orderKey?: string | undefined;
   readonly body: StoredBody;
   readonly bodyBytes: number;
+  /** When it starts, when that is not at once. */
+  readonly start?: Start | undefined;
   /** The process that admits it would begin it at once, under a lease of this length. */
   readonly leaseMs?: number | undefined;
 }
@@ -49,6 +52,8 @@ export interface Emission {
   readonly traceParent: string;
   readonly body: StoredBody;
   readonly bodyBytes: number;
+  /** When it starts, when that is not at once. An output starts nowhere. */
+  readonly start?: Start | undefined;
   /** The process that emits it would begin it at once, under a lease of this length. */
   readonly leaseMs?: number | undefined;
 }

@@ -1,5 +1,6 @@
 import { type JsonRow, jsonRow } from '../../drivers/sql-database/json-rows.ts';
 import type { Uuid } from '../../kernel/ids.ts';
+import type { Start } from '../../messages/start-time.ts';
 import type { Admission, Emission, End, Finish, Park, Retry, RunRef } from './message-changes.ts';
 import { outcomeDetail } from './record-detail.ts';
 import { originColumns, type StoredBody } from './stored-message.ts';
@@ -30,7 +31,14 @@ export interface AdmissionRow {
 }
 
 /** A message to be admitted. Throws MILLRACE_DATA_REFUSED, as all of these. */
-export function admissionRow({ envelope, orderKey, body, bodyBytes, leaseMs }: Admission): AdmissionRow {
+export function admissionRow({
+  envelope,
+  orderKey,
+  body,
+  bodyBytes,
+  start,
+  leaseMs,
+}: Admission): AdmissionRow {
   const row = jsonRow('admit', () => ({
     id: envelope.id,
     source: envelope.source,
@@ -48,6 +56,7 @@ export function admissionRow({ envelope, orderKey, body, bodyBytes, leaseMs }: A
     body_bytes: bodyBytes,
     order_key: orderKey,
     lease_ms: leaseMs,
+    ...startColumns(start),
   }));
   return { id: envelope.id, row };
 }
@@ -127,7 +136,13 @@ function emissionRow(parent: Finish, emission: Emission): JsonRow {
     body_bytes: emission.bodyBytes,
     order_key: emission.orderKey,
     lease_ms: emission.leaseMs,
+    ...startColumns(emission.start),
   }));
+}
+
+function startColumns(start: Start | undefined): { start_at?: string; start_in_ms?: number } {
+  if (start === undefined) return {};
+  return start.kind === 'at' ? { start_at: start.at.toISOString() } : { start_in_ms: start.delayMs };
 }
 
 function bodyColumns(body: StoredBody): { body: string | null; body_ref: string | null } {

@@ -1,5 +1,6 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
 import { dueInTurn, newPlace, releaseEarlier, releaseNext } from './order-sql.ts';
+import { laterStart, orderedFromStart, waitsForStart } from './start-sql.ts';
 
 /*
  * Every statement about messages. Groups come in as one JSON array and are taken apart by the database:
@@ -24,8 +25,9 @@ const decidedLeases = `clear as materialized (
      where not (select exists (select from millrace.blocks))
        and not exists (select from millrace.messages w where w.stage = s.stage and w.state = 'pending' and w.parked_for is null)),
    decided as (
-     select t.*, t.stage <> '' and t.lease_ms is not null and t.order_key is null and t.stage in (select c.stage from clear c) as is_leased
-     from told t)`;
+     select t.*, s.starts_at,
+       t.stage <> '' and t.lease_ms is not null and t.order_key is null and s.starts_at is null and t.stage in (select c.stage from clear c) as is_leased
+     from told t cross join lateral ${laterStart('t')} s)`;
 
 /**
  * The columns of such a row, with their values. Its worker may never learn of the lease, if the answer is lost: the first loss of a
@@ -55,15 +57,15 @@ export const admitMessages = named(
   `with told as materialized (
      select * from json_to_recordset($1::json) as r(id uuid, source text, event_id text, type text, version int, pipeline text,
        stage text, owner text, lane text, team text, customer text, feature text, batch text, labels text, item text,
-       trace_parent text, body text, body_ref text, body_bytes int, order_key text, lease_ms int, place int)),
+       trace_parent text, body text, body_ref text, body_bytes int, order_key text, lease_ms int, start_at timestamptz, start_in_ms float8, place int)),
    ${decidedLeases}
    insert into millrace.messages as m (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
      team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
-     available_at, sweep_at, created_at, admitted_at, finished_at, ${leaseColumns})
+     available_at, sweep_at, created_at, admitted_at, finished_at, start_at, parked_for, ${leaseColumns})
    select id, id, null, source, event_id, type, version, pipeline, stage, owner, lane,
-     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, ${newPlace('r')},
+     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, ${orderedFromStart('r', newPlace('r'))},
      case when r.is_leased then 'leased' else 'pending' end,
-     ${dueInTurn('r')}, ${firstSweep('r')}, clock_timestamp(), clock_timestamp(), null, ${leaseValues('r', '$2')}
+     ${dueInTurn('r')}, ${firstSweep('r')}, clock_timestamp(), clock_timestamp(), null, ${waitsForStart('r')}, ${leaseValues('r', '$2')}
    from decided r
    on conflict (id) do nothing
    returning m.id, m.created_at, m.available_at, m.state = 'leased' as is_leased`,
@@ -106,19 +108,19 @@ export const finishMessages = named(
    told as materialized (
      select * from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fencing_token int, source text, type text, version int,
        pipeline text, stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
-       order_key text, lease_ms int, place int)),
+       order_key text, lease_ms int, start_at timestamptz, start_in_ms float8, place int)),
    ${decidedLeases},
    emitted as (
      insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
        team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
-       available_at, sweep_at, created_at, admitted_at, finished_at, hops, ${leaseColumns})
+       available_at, sweep_at, created_at, admitted_at, finished_at, hops, start_at, parked_for, ${leaseColumns})
      select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
-       d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${newPlace('e')},
+       d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${orderedFromStart('e', newPlace('e'))},
        case when e.stage = '' then 'completed' when e.is_leased then 'leased' else 'pending' end,
        ${dueInTurn('e')},
        case when e.stage <> '' then ${firstSweep('e')} end,
        clock_timestamp(), d.admitted_at,
-       case when e.stage = '' then clock_timestamp() end, d.hops + 1,
+       case when e.stage = '' then clock_timestamp() end, d.hops + 1, ${waitsForStart('e')},
        ${leaseValues('e', '$3')}
      from decided e
      join done d on d.id = e.parent_id and d.fencing_token = e.parent_fencing_token

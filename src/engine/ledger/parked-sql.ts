@@ -1,4 +1,5 @@
 import type { SqlStatement } from '../../drivers/sql-database/sql-database.ts';
+import { waitsToStart } from './start-sql.ts';
 
 /* What messages wait for until it is lifted: its kind and its name ("pause:…"). */
 
@@ -14,9 +15,10 @@ export const listParkedNames: SqlStatement = {
    select name from names where name is not null`,
 };
 
-/** How many messages wait for each. Reads all that wait: for people, not for loops. */
+/** How many messages wait for each, but for their own time to start. Reads all that wait: for people, not for loops. */
 export const countParked: SqlStatement = {
   name: 'ledger.count_parked',
-  text: `select parked_for as name, count(*)::int as count from millrace.messages where parked_for is not null
+  text: `select parked_for as name, count(*)::int as count from millrace.messages
+   where parked_for < '${waitsToStart}' or parked_for > '${waitsToStart}'
    group by parked_for order by parked_for`,
 };

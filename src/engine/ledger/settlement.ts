@@ -12,6 +12,9 @@ export type Settlement = 'reported' | 'estimated' | 'free' | 'unsettled';
 export const wasteReasons = ['failed', 'aborted', 'duplicate', 'retried', 'invalid_output'] as const;
 export type WasteReason = (typeof wasteReasons)[number];
 
+/** What became of an answer of a cascade's model before the last: it was taken, or the next model was asked. */
+export type CascadeVerdict = 'accepted' | 'escalated';
+
 /** What happened to a call. */
 export interface SettledCall {
   readonly id: Uuid;
@@ -40,6 +43,10 @@ export interface SettledCall {
   readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
   /** The answer is of no use and is never given again. */
   readonly isInvalidated?: boolean;
+  /** What became of the answer in its cascade; undefined where that is not decided, or there is none. */
+  readonly verdict?: CascadeVerdict | undefined;
+  /** Of an accepted answer: what it would have cost at the last model of the cascade; undefined when that has no price. */
+  readonly cascadeUsd?: Usd | undefined;
   /** The provider reported more usage than the request can have caused, which was not believed. */
   readonly isSuspect?: boolean;
   /** Whether it was reserved with quotas. Default false. */

@@ -1,6 +1,13 @@
 import type { Uuid } from '../../kernel/ids.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
 
+/** The place of a call among the models of a cascade, of which each is asked when the answers before it did not do. */
+export interface CascadePlace {
+  /** From 1. */
+  readonly place: number;
+  readonly models: number;
+}
+
 /** What is known of a call before it is made, and stays what it is. */
 export interface CallDraft {
   readonly id: Uuid;
@@ -16,6 +23,8 @@ export interface CallDraft {
   readonly fallbackFrom?: string | undefined;
   /** The HTTP request that it is a part of; absent for a request of its own. */
   readonly sharedRequest?: Uuid | undefined;
+  /** Its place in a cascade of models; absent for a call of none. */
+  readonly cascade?: CascadePlace | undefined;
   /** What the call can cost at most; undefined when no price is known. */
   readonly upperBoundUsd: Usd | undefined;
 }
@@ -38,6 +47,8 @@ export interface StoredCallRow {
   readonly request_kind: 'single' | 'batch';
   readonly fallback_from: string | null;
   readonly shared_request: Uuid | null;
+  readonly cascade_place: number | null;
+  readonly cascade_models: number | null;
   readonly upper_bound_usd: string | null;
   readonly reserved_at: Date;
 }
@@ -55,6 +66,10 @@ export function storedCallOf(row: StoredCallRow): StoredCall {
     requestKind: row.request_kind,
     fallbackFrom: row.fallback_from ?? undefined,
     sharedRequest: row.shared_request ?? undefined,
+    cascade:
+      row.cascade_place === null || row.cascade_models === null
+        ? undefined
+        : { place: row.cascade_place, models: row.cascade_models },
     upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
     reservedAt: row.reserved_at,
   };

@@ -4,7 +4,12 @@ import { named } from '../../drivers/sql-database/sql-statement.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { formatUsd } from '../../kernel/money.ts';
 import { type AttributedCallRow, attributedCallOf, type CallAttribution } from './attributed-call.ts';
-import { type AnsweredCall, answeredCallOf, type AnsweredCallRow } from './invalid-output-ledger.ts';
+import {
+  type AnsweredCall,
+  answeredCallOf,
+  type AnsweredCallRow,
+  rejectedInCascade,
+} from './invalid-output-ledger.ts';
 import type { WasteReason } from './settlement.ts';
 
 /** A good answer on which nothing rests, with whom its call was made for. */
@@ -18,7 +23,7 @@ export interface WastedAnswer {
 
 /** What is read of call c and its message m. */
 const columns = `c.id, c.message_id, c.origin as call_origin, c.step, c.attempt, c.provider, c.model, c.answered_model, c.operation, c.tier, c.request_kind,
-     c.fallback_from, c.shared_request, c.reserved_at, c.settlement, c.provider_request_id, c.tokens, c.cost_usd, c.upper_bound_usd, c.is_suspect,
+     c.fallback_from, c.shared_request, c.cascade_place, c.cascade_models, c.cascade_verdict, c.cascade_usd, c.reserved_at, c.settlement, c.provider_request_id, c.tokens, c.cost_usd, c.upper_bound_usd, c.is_suspect,
      c.price_reference, c.price_catalogue, c.cost_detail, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
      m.item, m.trace_parent`;
 
@@ -54,7 +59,7 @@ const wasteAnswers = named(
      select * from json_to_recordset($1::json) as r(id uuid, settlement text, is_suspect boolean, tokens text, cost_usd numeric, upper_bound_usd numeric,
        back text, waste text)),
    wasted as (
-     update millrace.calls c set invalidated_at = clock_timestamp(), waste_reason = $2
+     update millrace.calls c set invalidated_at = clock_timestamp(), waste_reason = $2, ${rejectedInCascade}
      from told t
      where c.id = t.id and ${isAnswered} and c.settlement = t.settlement and c.is_suspect = t.is_suspect and c.tokens is not distinct from t.tokens
        and c.cost_usd is not distinct from t.cost_usd and c.upper_bound_usd is not distinct from t.upper_bound_usd

@@ -1,4 +1,5 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { waitsToStart } from './start-sql.ts';
 
 /* What waits, and for what. Each question is bounded however much there is: so many names, so many messages of each. */
 
@@ -34,10 +35,11 @@ export const listPutOff = named(
 export const listSetAside = named(
   'ledger.list_set_aside',
   `with recursive ${stepsThrough('parked_for', 'parked_for is not null')}
-   select n.name, f.messages, f.since, null::timestamptz as until, f.stages
+   select n.name, f.messages, f.since, f.starts_at as until, f.stages
    from names n cross join lateral (
-     select ${figures} from (
-       select coalesce(case when m.waits_for = n.name then m.waits_since end, m.available_at) as since, m.available_at, m.stage
+     select ${figures}, min(w.starts_at) as starts_at from (
+       select coalesce(case when m.waits_for = n.name then m.waits_since end, m.available_at) as since, m.available_at, m.stage,
+         case when m.parked_for = '${waitsToStart}' then m.start_at end as starts_at
        from millrace.messages m where m.parked_for = n.name order by m.available_at limit ${maxCounted + 1}) w) f
    where n.name is not null and f.messages > 0`,
 );

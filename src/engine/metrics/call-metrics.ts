@@ -113,6 +113,12 @@ export const callMetrics = {
     labels: { stage: 'open', model: 'open' },
     help: 'Steps answered from a recorded answer without a request.',
   },
+  cascade_answers_total: {
+    type: 'counter',
+    unit: 'answers',
+    labels: { stage: 'open', ...ofModel, verdict: ['accepted', 'escalated'] },
+    help: 'Answers of models before the last of a cascade: accepted, or escalated to the next model.',
+  },
   step_diverged_total: {
     type: 'counter',
     unit: 'calls',

@@ -80,9 +80,9 @@ export const pipelineMetrics = <const Reasons extends readonly string[]>(parkRea
       labels: {
         ...ofStage,
         lane: ['interactive', 'standard', 'bulk', 'short'],
-        state: ['ready', 'delayed', 'parked', 'leased'],
+        state: ['ready', 'delayed', 'parked', 'scheduled', 'leased'],
       },
-      help: 'Open messages of the stage: due, not due yet, put aside, or under way; every process reports the same, so aggregate with max.',
+      help: 'Open messages of the stage: due, put off, set aside, to start at a later time, or under way; every process reports the same, so aggregate with max.',
     },
     stage_backlog_seconds: {
       type: 'gauge',

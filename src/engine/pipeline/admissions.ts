@@ -7,6 +7,7 @@ import { isStorableText } from '../../kernel/storable-text.ts';
 import { type MessageVersion, storedForm } from '../../messages/message-type.ts';
 import { type Origin, parseOrigin } from '../../messages/origin.ts';
 import { isReservedSource, reservedSourceProblem } from '../../messages/reserved-source.ts';
+import { type StartOptions, startOf } from '../../messages/start-time.ts';
 import type { MessageTracer } from '../../telemetry/message-tracer.ts';
 import { newTraceParent, parseTraceParent } from '../../telemetry/trace-context.ts';
 import { HandOver, leasedAdmission } from './hand-over.ts';
@@ -16,10 +17,11 @@ import { placementOf } from './placement.ts';
 import type { Publisher } from './publisher.ts';
 import { admissionSpan } from './sending-span.ts';
 import type { DataOf } from './stage-context.ts';
+import { isNear } from './near-start.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
 
 /** What goes with a message when it is admitted. */
-export interface AdmitOptions {
+export interface AdmitOptions extends StartOptions {
   /** Who caused it: team, customer and feature are required. */
   readonly origin: Origin;
   /**
@@ -210,9 +212,11 @@ export class Admissions {
     sent: { readonly typeName: string; readonly data: unknown },
     envelope: CommonEnvelope,
     checked: readonly CheckedFor[],
-    { lane: asked }: AdmitOptions,
+    options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
-    const { bodies } = this.#options;
+    const { bodies, clock } = this.#options;
+    const { lane: asked } = options;
+    const start = startOf(options, clock.now());
     const { body, bodyBytes } = await bodies.store(sent.typeName, sent.data);
     const ids = idsOf(
       envelope,
@@ -232,6 +236,7 @@ export class Admissions {
           lane,
         },
         orderKey,
+        start,
         body,
         bodyBytes,
       };
@@ -244,7 +249,7 @@ export class Admissions {
     const { ledger, publisher, clock } = this.#options;
     const placed = admissions.map((admission, index) => {
       const { id, stage } = admission.envelope;
-      return { id, stage, orderKey: admission.orderKey, admission, index };
+      return { id, stage, orderKey: admission.orderKey, start: admission.start, admission, index };
     });
     const handOver = new HandOver(placed, clock.monotonicMs(), (stage) => publisher.slotFor(stage));
     const { leasesMs } = handOver;
@@ -257,7 +262,8 @@ export class Admissions {
       leased,
       ({ admission }, times) => leasedAdmission(admission, times),
       ({ admission, index }, isBegun) =>
-        outcomes[index] === 'admitted' && publisher.enqueued(admission.envelope, isBegun),
+        outcomes[index] === 'admitted' &&
+        publisher.enqueued(admission.envelope, isBegun || !isNear(admission.start, clock.now())),
     );
     return outcomes.includes('admitted') ? 'admitted' : 'duplicate';
   }

@@ -1,13 +1,21 @@
 import { invariant } from '../../kernel/invariant.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import { derivedId } from '../../kernel/ids.ts';
 import type { Emission } from '../ledger/message-ledger.ts';
 import { type MessageVersion, storedForm } from '../../messages/message-type.ts';
 import type { MessageEnvelope } from '../../messages/message.ts';
+import { type Start, type StartOptions, startOf } from '../../messages/start-time.ts';
 import { childTraceParent } from '../../telemetry/trace-context.ts';
 import type { MessageBodies } from './message-bodies.ts';
 import { placementOf } from './placement.ts';
 import type { StageDefinition } from './stage-definition.ts';
 import { type StageRegistry, mayEmit } from './stage-registry.ts';
+
+interface Collected {
+  readonly version: MessageVersion;
+  readonly data: unknown;
+  readonly start: Start | undefined;
+}
 
 /** Which trace each emission goes on in. */
 export interface EmissionTraces {
@@ -25,7 +33,8 @@ export class Emissions {
   readonly #registry: StageRegistry;
   readonly #bodies: MessageBodies;
   readonly #traces: EmissionTraces | undefined;
-  readonly #collected: { readonly version: MessageVersion; readonly data: unknown }[] = [];
+  readonly #collected: Collected[] = [];
+  readonly #clock: Clock;
   readonly #maxDepth: number | undefined;
   #stored = false;
 
@@ -36,10 +45,12 @@ export class Emissions {
       registry,
       bodies,
       maxDepth,
+      clock,
     }: {
       readonly registry: StageRegistry;
       readonly bodies: MessageBodies;
       readonly maxDepth?: number;
+      readonly clock: Clock;
     },
     traces?: EmissionTraces,
   ) {
@@ -49,10 +60,11 @@ export class Emissions {
     this.#bodies = bodies;
     this.#traces = traces;
     this.#maxDepth = maxDepth;
+    this.#clock = clock;
   }
 
   /** Takes an emission. Throws MILLRACE_MESSAGE_INVALID; fails when the stage never said that it emits this version. */
-  add(version: MessageVersion, data: unknown): void {
+  add(version: MessageVersion, data: unknown, options: StartOptions = {}): void {
     invariant(!this.#stored, `stage "${this.#definition.name}" emits before its handler returns`);
     invariant(
       mayEmit(this.#definition, version),
@@ -60,7 +72,7 @@ export class Emissions {
     );
     const stored = storedForm(version.typeName, data, this.#maxDepth);
     version.validate(stored);
-    this.#collected.push({ version, data: stored });
+    this.#collected.push({ version, data: stored, start: startOf(options, this.#clock.now()) });
   }
 
   /** The rows to be written: one per emission and consumer, or one complete row for an output. */
@@ -68,16 +80,13 @@ export class Emissions {
     this.#stored = true;
     const traceParents = this.#traces?.traceParentsOf(this.#collected.map(({ version }) => version.typeName));
     const perEmission = await Promise.all(
-      this.#collected.map(({ version, data }, index) =>
-        this.#rowsOf(version, data, index, traceParents?.[index]),
-      ),
+      this.#collected.map((collected, index) => this.#rowsOf(collected, index, traceParents?.[index])),
     );
     return perEmission.flat();
   }
 
   async #rowsOf(
-    version: MessageVersion,
-    data: unknown,
+    { version, data, start }: Collected,
     index: number,
     traceParent: string | undefined,
   ): Promise<Emission[]> {
@@ -108,6 +117,7 @@ export class Emissions {
     }
     return consumers.map(({ definition }) => ({
       ...common,
+      start,
       id: idFor(definition.name),
       stage: definition.name,
       pipeline: definition.pipeline,

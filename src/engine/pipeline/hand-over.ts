@@ -1,5 +1,6 @@
 import type { Uuid } from '../../kernel/ids.ts';
 import type { Admission, Emission, LeasedAsWritten, WrittenTimes } from '../ledger/message-changes.ts';
+import type { Start } from '../../messages/start-time.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 
 /*
@@ -32,6 +33,7 @@ interface Placed {
   readonly id: Uuid;
   readonly stage: string;
   readonly orderKey?: string | undefined;
+  readonly start?: Start | undefined;
 }
 
 /** Messages that are written together, with the slots that they would take. */
@@ -47,8 +49,8 @@ export class HandOver<Written extends Placed> {
   ) {
     this.#messages = messages;
     this.#askedAtMs = askedAtMs;
-    this.#slots = messages.map(({ stage, orderKey }) =>
-      stage === '' || orderKey !== undefined ? undefined : slotFor(stage),
+    this.#slots = messages.map(({ stage, orderKey, start }) =>
+      stage === '' || orderKey !== undefined || start !== undefined ? undefined : slotFor(stage),
     );
   }
 

@@ -41,11 +41,17 @@ export function contextOf({
           ...(validate === undefined ? {} : { validate }),
         },
       }),
+    cascade: (references, { accept, validate, ...use }) =>
+      scope.cascade(references, accept, {
+        ...(seed === undefined ? {} : { seed }),
+        ...use,
+        rules: validate === undefined ? {} : { validate },
+      }),
     embeddingModel: (reference, options) => scope.embeddingModel(reference, options),
     reject: (reason, options = {}) => {
       throw new InvalidOutput(reason, options);
     },
-    emit: (version, data) => emitAfter(scope, () => emissions.add(version, data)),
+    emit: (version, data, options) => emitAfter(scope, () => emissions.add(version, data, options)),
   };
 }
 

@@ -4,6 +4,7 @@ import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
 import type { Emissions } from './emissions.ts';
 import { HandOver, leasedEmission } from './hand-over.ts';
+import { isNear } from './near-start.ts';
 import type { Publisher } from './publisher.ts';
 import { leaseExpired, type Run } from './run.ts';
 import type { RunNotices } from './run-notices.ts';
@@ -50,7 +51,8 @@ export class RunFinish {
     const released = handOver.begin(
       outcome.leased,
       (emission, times) => leasedEmission(message, emission, times),
-      (emission, isBegun) => emission.stage !== '' && publisher.enqueued(emission, isBegun),
+      (emission, isBegun) =>
+        emission.stage !== '' && publisher.enqueued(emission, isBegun || !isNear(emission.start, endedAt)),
     );
     run.span?.completed();
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };

@@ -1,6 +1,7 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import type { MessageVersion } from '../../messages/message-type.ts';
 import type { Message } from '../../messages/message.ts';
+import type { StartOptions } from '../../messages/start-time.ts';
 import type { MicroBatchOptions } from '../calls/micro-batch-settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
@@ -36,6 +37,16 @@ export interface ModelStepOptions extends StepOptions {
   readonly fallback?: string | false;
 }
 
+/** How a stage names the place where several language models are asked, smallest first. */
+export interface CascadeStepOptions extends Omit<StepOptions, 'accept'> {
+  /**
+   * Whether the text of a smaller model's answer is taken: true, or why the next model is to be asked; what it throws is why, too. It is
+   * asked once for an answer, and what it says stands for all later runs of the message. An answer that is empty, cut off or fails
+   * `validate` is not taken without asking; the last model's answer is only judged by `validate`.
+   */
+  readonly accept: (text: string) => true | string;
+}
+
 /** How a stage names the place where it calls an embedding model. */
 export interface EmbeddingStepOptions extends StepOptions {
   /**
@@ -61,6 +72,11 @@ export interface StageContext {
   readonly logger: Logger;
   /** A metered AI SDK language model, by "provider/model". */
   model(reference: string, options: ModelStepOptions): LanguageModelV4;
+  /**
+   * Several metered language models as one, smallest first, two to five: each is asked when the answers of those before it were not
+   * accepted. An answer that was not accepted is paid for; it is no failure, no waste, and counts against no attempts.
+   */
+  cascade(references: readonly string[], options: CascadeStepOptions): LanguageModelV4;
   /** A metered AI SDK embedding model, by "provider/model". */
   embeddingModel(reference: string, options: EmbeddingStepOptions): EmbeddingModelV4;
   /**
@@ -71,9 +87,10 @@ export interface StageContext {
   /**
    * Emits a message of a version that the stage declared. It is written in the same transaction that ends this
    * message: all of it, once, or nothing. Throws when the data does not fit its schema: MILLRACE_MESSAGE_INVALID, or,
-   * after a model's answer, MILLRACE_OUTPUT_INVALID.
+   * after a model's answer, MILLRACE_OUTPUT_INVALID. With `startAt` or `delay` it starts later; an output that no stage
+   * takes is there at once all the same.
    */
-  emit<Version extends MessageVersion>(version: Version, data: DataOf<Version>): void;
+  emit<Version extends MessageVersion>(version: Version, data: DataOf<Version>, options?: StartOptions): void;
 }
 
 /** The class behind a stage. What `handle` returns (JSON) is kept as the message's result. */

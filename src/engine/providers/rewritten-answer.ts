@@ -25,13 +25,14 @@ export function rewrittenAnswers(inner: typeof fetch, rewrite: AnswerRewrite): t
     if (kind !== 'refusal' && isFrameStream(headers)) {
       return new Response(body.pipeThrough(eachPayload(change)), { status, statusText, headers });
     }
-    return new Response(
-      body
-        .pipeThrough(new TextDecoderStream())
-        .pipeThrough(kind === 'lines' ? eachLine(change) : wholeText(change))
-        .pipeThrough(new TextEncoderStream()),
-      { status, statusText, headers },
-    );
+    const changed =
+      kind === 'lines'
+        ? body
+            .pipeThrough(new TextDecoderStream())
+            .pipeThrough(eachLine(change))
+            .pipeThrough(new TextEncoderStream())
+        : wholeText(body, change);
+    return new Response(changed, { status, statusText, headers });
   };
 }
 
@@ -68,14 +69,31 @@ function eachLine(change: (lines: string) => string): TransformStream<string, st
   });
 }
 
-function wholeText(change: (text: string) => string): TransformStream<string, string> {
-  const pieces: string[] = [];
-  return new TransformStream({
-    transform(text) {
-      pieces.push(text);
+/** A body that is changed as a whole: by one stream, since a chain of them costs a tenth of a millisecond for each answer. */
+function wholeText(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  change: (text: string) => string,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = body.getReader();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const bytes = new TextEncoder().encode(change(await textOf(reader)));
+        if (bytes.byteLength > 0) controller.enqueue(bytes);
+        controller.close();
+      },
+      cancel: (reason) => reader.cancel(reason),
     },
-    flush(controller) {
-      controller.enqueue(change(pieces.join('')));
-    },
-  });
+    { highWaterMark: 0 },
+  );
+}
+
+async function textOf(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for (;;) {
+    const next = await reader.read();
+    if (next.done) return text + decoder.decode();
+    text += decoder.decode(next.value, { stream: true });
+  }
 }

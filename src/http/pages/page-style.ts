@@ -49,7 +49,17 @@ td i { color: #9a3412; font-size: 12px; white-space: nowrap; }
 .middle { text-anchor: middle; }
 section svg[role] { width: 100%; height: auto; }
 footer { border-top: 1px solid #d5dbe5; font-size: 12px; margin-top: 28px; padding-top: 8px; overflow-wrap: anywhere; }
-@media (max-width: 640px) { .cards { grid-template-columns: repeat(2, 1fr); } .pair { display: block; } .bars { display: none; } }
+@media screen and (max-width: 640px) {
+  body { padding: 16px; }
+  .cards { grid-template-columns: repeat(2, 1fr); }
+  .pair { display: block; }
+  table .bars { display: none; }
+  table, thead, tbody { display: block; }
+  tr { display: flex; flex-wrap: wrap; border-bottom: 1px solid #e6eaf0; }
+  th, td { flex: 1 1 0; min-width: 0; width: auto; border-bottom: none; padding: 4px 3px; font-size: 12px; overflow-wrap: anywhere; }
+  th:first-child:not(.number), td:first-child:not(.number) { flex-basis: 100%; font-weight: 600; }
+  .number { white-space: normal; }
+}
 @page { size: A4; margin: 14mm; }
 @media print {
   th, td i { font-size: 10px; }

@@ -34,6 +34,11 @@ export function shownCount(count: number | string): string {
   return BigInt(count).toLocaleString('en-US');
 }
 
+/** "1 call", "2 calls" */
+export function shownCounted(count: number, one: string, several = `${one}s`): string {
+  return `${shownCount(count)} ${count === 1 ? one : several}`;
+}
+
 /** "November 2026", of "2026-11". */
 export function monthName(month: string): string {
   return new Intl.DateTimeFormat('en-US', { month: 'long', year: 'numeric', timeZone: 'UTC' }).format(

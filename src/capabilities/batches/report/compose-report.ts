@@ -1,5 +1,6 @@
 import { formatUsd, ratioText, sumUsd, type Usd, usd, usdEach } from '../../../kernel/money.ts';
 import type { FindPrice, PricedSums } from '../../../pricing/saved-amounts.ts';
+import { savedByCascades } from '../../../pricing/cascade-savings.ts';
 import { savedIn } from '../../../pricing/savings.ts';
 import { tierOf } from '../../../pricing/tier-names.ts';
 import {
@@ -62,7 +63,12 @@ export function composeReport(facts: ReportFacts): BatchReportDocument {
     tokens: tokensOf(parts.total),
     cost: costOf(parts),
     waste: wasteOf(parts),
-    savings: { ...savedIn(priced, findPrice), sharing, unknown: ['reused_answers', 'cascade'] },
+    savings: {
+      ...savedIn(priced, findPrice),
+      cascade: cascadeOf(parts),
+      sharing,
+      unknown: ['reused_answers'],
+    },
     concentration: concentrationOf(parts),
   };
   return { ...report, ...(previous === undefined ? {} : { previous: comparisonOf(report, previous) }) };
@@ -261,6 +267,18 @@ function isWaste({ waste_reason: reason }: CallsRow): boolean {
 function wasteOf(parts: ReportParts): BatchReportDocument['waste'] {
   return groupsOf(parts, (row) => (isWaste(row) ? (row.waste_reason ?? '') : undefined)).map(
     ({ rows, ...sums }) => ({ cause: rows[0]?.waste_reason ?? '', ...sums }),
+  );
+}
+
+function cascadeOf({ cascades }: ReportParts): BatchReportDocument['savings']['cascade'] {
+  return savedByCascades(
+    cascades.map((row) => ({
+      verdict: row.verdict,
+      calls: row.calls,
+      unvaluedCalls: row.unvalued,
+      costUsd: usd(row.cost_usd),
+      lastModelUsd: usd(row.last_usd),
+    })),
   );
 }
 

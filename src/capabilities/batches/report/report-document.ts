@@ -163,10 +163,8 @@ export const batchReportSchema = z.object({
       })
       .describe('Identical requests of items, answered once.'),
     unknown: z
-      .array(z.enum(['reused_answers', 'cascade']))
-      .describe(
-        'What nothing tells: answers that were used again by their own message, and what a large model would have cost in place of a small one.',
-      ),
+      .array(z.enum(['reused_answers']))
+      .describe('What nothing tells: answers that were used again by their own message.'),
   }),
   concentration: z.object({
     gini: ratioSchema

@@ -7,8 +7,10 @@ import {
   shownDuration,
   shownPercent,
   shownUsd,
+  shownCounted,
 } from '../../../http/pages/shown-numbers.ts';
 import { type PageColumn, pageTable } from '../../../http/pages/table.ts';
+import { cascadeText, hasCascades } from '../../../pricing/cascade-savings.ts';
 import { unvaluedParts } from '../../../pricing/savings.ts';
 import type { TokenClass } from '../../../pricing/token-classes.ts';
 import type { BatchReportDocument, ComparedFigures } from './report-document.ts';
@@ -152,7 +154,7 @@ function nameOfClass(name: string): string {
 
 /** What was paid less, and more, than without caches and tiers. */
 export function savingsSection({ savings }: BatchReportDocument, digits: number): Html {
-  const { caching, tiers, sharing, unvalued } = savings;
+  const { caching, tiers, cascade, sharing, unvalued } = savings;
   const hasCaching = caching.readTokens !== '0' || !usd(caching.writeSurchargeUsd).isZero();
   const rows = [
     ...(hasCaching
@@ -171,6 +173,16 @@ export function savingsSection({ savings }: BatchReportDocument, digits: number)
       without: standardUsd,
       saved: savedUsd,
     })),
+    ...(hasCascades(cascade)
+      ? [
+          {
+            name: 'Cascades of models',
+            paid: cascade.paidUsd,
+            without: cascade.lastModelUsd,
+            saved: cascade.savedUsd,
+          },
+        ]
+      : []),
     ...(sharing.answers === 0
       ? []
       : [
@@ -186,7 +198,9 @@ export function savingsSection({ savings }: BatchReportDocument, digits: number)
     <h2>Saved</h2>
     ${
       rows.length === 0
-        ? html`<p>Nothing: no call was cached, made in a cheaper tier, or shared.</p>`
+        ? html`<p>
+            Nothing: no call was cached, made in a cheaper tier, answered by a smaller model, or shared.
+          </p>`
         : pageTable(
             [
               { title: 'By' },
@@ -199,10 +213,15 @@ export function savingsSection({ savings }: BatchReportDocument, digits: number)
             })),
           )
     }
+    ${
+      hasCascades(cascade)
+        ? html`<p class="note">${cascadeText(cascade, (usdText) => shownUsd(usdText, digits))}</p>`
+        : html``
+    }
     ${unvaluedParts(unvalued).map(
       ({ calls: count, which }) =>
         html`<p class="note">
-          In no saving: <b>${shownCount(count)}</b> calls in another tier or with cached tokens, ${which}.
+          In no saving: <b>${shownCounted(count, 'call')}</b> in another tier or with cached tokens, ${which}.
         </p>`,
     )}
     <p class="note">What answers saved that were used again is not known: they leave no record of a price.</p>
@@ -227,7 +246,7 @@ export function concentrationSection(
               tenths.map(({ tenth, items, costUsd, share }) => ({
                 label: ordinal(tenth),
                 amountUsd: costUsd,
-                title: `${ordinal(tenth)} tenth, ${shownCount(items)} items: ${costUsd} USD, ${shownShare(share)}`,
+                title: `${ordinal(tenth)} tenth, ${shownCounted(items, 'item')}: ${costUsd} USD, ${shownShare(share)}`,
               })),
             )
       }

@@ -8,6 +8,7 @@ import {
   shownPercent,
   shownUsd,
   shownUtc,
+  shownCounted,
 } from '../../../http/pages/shown-numbers.ts';
 import { pageTable } from '../../../http/pages/table.ts';
 import { concentrationSection, previousSection, savingsSection, spendSections } from './report-html-spend.ts';
@@ -63,7 +64,7 @@ function summary(report: BatchReportDocument, digits: number): Html {
       items.successShare === undefined ? '–' : shownPercent(items.successShare),
       `${shownCount(items.succeeded)} of ${shownCount(items.total)}`,
     ],
-    ['Total cost', shownUsd(cost.totalUsd, digits), `${shownCount(cost.calls)} calls`],
+    ['Total cost', shownUsd(cost.totalUsd, digits), shownCounted(cost.calls, 'call')],
     [
       'Per succeeded item',
       each === undefined ? '–' : shownUsd(each, digitsFor(each)),
@@ -72,7 +73,7 @@ function summary(report: BatchReportDocument, digits: number): Html {
     [
       'Time',
       time.seconds === undefined ? '–' : shownDuration(time.seconds),
-      `${shownCount(items.retried)} items retried`,
+      `${shownCounted(items.retried, 'item')} retried`,
     ],
   ]);
 }

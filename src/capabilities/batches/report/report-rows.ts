@@ -1,4 +1,5 @@
 import type { Uuid } from '../../../kernel/ids.ts';
+import type { CascadeSums } from '../../../pricing/cascade-savings.ts';
 import type { TokenClass } from '../../../pricing/token-classes.ts';
 import type { ItemEnd, ItemState } from '../batch.ts';
 
@@ -64,6 +65,15 @@ export interface CallsRow {
   readonly costs: Readonly<Record<TokenClass, string>>;
 }
 
+/** Calls of cascades' models before the last, by what became of their answers. */
+export interface CascadeRow {
+  readonly verdict: CascadeSums['verdict'];
+  readonly calls: number;
+  readonly unvalued: number;
+  readonly cost_usd: string;
+  readonly last_usd: string;
+}
+
 export interface SpreadRow {
   /** Items that have a message. */
   readonly items: number;
@@ -98,6 +108,7 @@ interface Bodies {
   readonly work: WorkRow;
   readonly stage: StageRow;
   readonly calls: CallsRow;
+  readonly cascade: CascadeRow;
   readonly spread: SpreadRow;
   readonly tenth: TenthRow;
   readonly outlier: OutlierRow;
@@ -119,6 +130,7 @@ export interface ReportParts {
   readonly stages: readonly StageRow[];
   readonly total: CallsRow | undefined;
   readonly calls: readonly CallsRow[];
+  readonly cascades: readonly CascadeRow[];
   readonly spread: SpreadRow | undefined;
   readonly tenths: readonly TenthRow[];
   readonly outliers: readonly OutlierRow[];
@@ -162,6 +174,7 @@ export function partsOf(rows: readonly ReportRow[]): ReportParts {
     ),
     total: calls.find(({ is_total: isTotal }) => isTotal),
     calls: calls.filter(({ is_total: isTotal }) => !isTotal),
+    cascades: bodies('cascade'),
     spread: bodies('spread')[0],
     tenths: bodies('tenth').toSorted((one, other) => one.tenth - other.tenth),
     outliers: bodies('outlier').toSorted((one, other) => one.place - other.place),

@@ -93,7 +93,7 @@ const callSums = `count(*)::int as calls,
 /** The calls of the batch. */
 const calls = `select t.position, t.stage, c.state, c.outcome, c.settlement, c.provider, c.model, coalesce(c.answered_model, '') as answered_model, c.tier,
        c.request_kind, coalesce(c.price_reference, '') as price_reference, coalesce(c.waste_reason, '') as waste_reason, c.reserved_at,
-       c.cost_usd, c.upper_bound_usd, c.tokens, c.cost_detail
+       c.cost_usd, c.upper_bound_usd, c.tokens, c.cost_detail, c.cascade_place, c.cascade_models, c.cascade_verdict, c.cascade_usd
      from tree t cross join ${callsOf('t.id')}`;
 
 /**
@@ -154,6 +154,14 @@ export const readReport = named(
      from call c cross join lateral ${tokensOf} cross join lateral ${costsOf}
      group by grouping sets ((${keys}), ())
      order by is_total desc, sum(c.cost_usd) desc nulls last, count(*) desc, ${keys} limit ${reportLimits.calls + 1}) g
+   union all
+   select 'cascade', row_to_json(g) from (
+     select coalesce(c.cascade_verdict, 'none') as verdict, count(*)::int as calls, (count(*) filter (where not c.is_valued))::int as unvalued,
+       coalesce(sum(c.cost_usd) filter (where c.is_valued), 0)::text as cost_usd,
+       coalesce(sum(c.cascade_usd) filter (where c.is_valued), 0)::text as last_usd
+     from (select a.*, a.cost_usd is not null and (a.cascade_verdict is distinct from 'accepted' or a.cascade_usd is not null) as is_valued
+           from call a where a.cascade_place < a.cascade_models) c
+     group by c.cascade_verdict) g
    union all
    select 'spread', row_to_json(s) from (
      select count(*)::int as items, coalesce(sum(p.cost_usd), 0)::text as cost_usd,

@@ -1,6 +1,7 @@
 import { shownDuration, shownPercent } from '../../../http/pages/shown-numbers.ts';
 import { usd } from '../../../kernel/money.ts';
 import { formatCount, formatCounted, renderTable, roundedUsd } from '../../../terminal/text-table.ts';
+import { hasCascades } from '../../../pricing/cascade-savings.ts';
 import type { BatchReportDocument } from './report-document.ts';
 
 /* The report of a batch at the terminal: what fits on a screen. The page and the JSON have all of it. */
@@ -30,7 +31,7 @@ export function reportText(report: BatchReportDocument): string {
     `Time        ${time.seconds === undefined ? '–' : shownDuration(time.seconds)}`,
     `Cost        ${cost.totalUsd} USD in ${formatCounted(cost.calls, 'call')}; waste ${rounded(cost.wasteUsd)} (${share(cost.wasteShare)})`,
     `Per item    mean ${rounded(perItem.meanUsd)}, p50 ${rounded(perItem.p50Usd)}, p95 ${rounded(perItem.p95Usd)}, most ${rounded(perItem.maxUsd)} USD; per succeeded one ${rounded(cost.perSucceededUsd)}`,
-    `Saved       ${rounded(savings.caching.savedUsd)} USD by caching${savings.tiers.map(({ tier, savedUsd }) => `, ${rounded(savedUsd)} by ${tier}`).join('')}${savings.sharing.answers === 0 ? '' : `, ${rounded(savings.sharing.savedUsd)} by sharing ${formatCounted(savings.sharing.answers, 'answer')}`}; ${share(tokens.cacheHitRate)} of the input was read from a cache`,
+    `Saved       ${rounded(savings.caching.savedUsd)} USD by caching${savings.tiers.map(({ tier, savedUsd }) => `, ${rounded(savedUsd)} by ${tier}`).join('')}${hasCascades(savings.cascade) ? `, ${rounded(savings.cascade.savedUsd)} by cascades` : ''}${savings.sharing.answers === 0 ? '' : `, ${rounded(savings.sharing.savedUsd)} by sharing ${formatCounted(savings.sharing.answers, 'answer')}`}; ${share(tokens.cacheHitRate)} of the input was read from a cache`,
     `Spread      the most expensive tenth of the items makes ${share(concentration.topTenthShare)} of the cost; Gini ${concentration.gini ?? '–'}`,
     ...comparison(report),
     ...open(report),

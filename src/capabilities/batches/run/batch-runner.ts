@@ -7,7 +7,15 @@ import * as sql from './batch-ends-sql.ts';
 import type { ChunkAdmission } from './chunk-admission.ts';
 import type { ChunkLedger, DispatchLimits } from './chunk-ledger.ts';
 import type { EndComposer } from './end-composer.ts';
-import { type EndLedger, firstPlace, type ItemPlace } from './end-ledger.ts';
+import type { EndLedger } from './end-ledger.ts';
+import {
+  firstLooks,
+  firstPlace,
+  isWorthAnotherTurn,
+  type LookPlan,
+  placeOfSlice,
+  planLooks,
+} from './end-looks.ts';
 import type { WindDown } from './wind-down.ts';
 
 /*
@@ -22,8 +30,7 @@ import type { WindDown } from './wind-down.ts';
 
 /** How much is under way over all batches. Each item may be a tree of messages. Few chunks are begun in a turn: what has ended is recorded in between. */
 const dispatchLimits: DispatchLimits = { chunks: 64, items: 16_000, batches: 200, begun: 2, looks: 5000 };
-/** Running items that one turn looks at, and ended ones that it takes. */
-const looks = 2000;
+/** Ended items that one look takes. */
 const maxEnded = 500;
 /** With fewer, the next turn waits: what it costs to look is the same for one ended item as for many. */
 const worthAnotherTurn = 100;
@@ -41,8 +48,7 @@ export interface BatchRunnerOptions {
 
 export class BatchRunner {
   readonly #options: BatchRunnerOptions;
-  /** The last item that was looked at: the next turn goes on behind it. */
-  #after: ItemPlace = firstPlace;
+  #looks: LookPlan = firstLooks;
 
   constructor(options: BatchRunnerOptions) {
     this.#options = options;
@@ -62,10 +68,18 @@ export class BatchRunner {
 
   async #collect(): Promise<{ readonly touched: ReadonlySet<Uuid>; readonly hasMore: boolean }> {
     const { ends, composer } = this.#options;
-    const { items, next } = await ends.findEnded(this.#after, { looks, limit: maxEnded });
-    const touched = await composer.record(items, 'running');
-    this.#after = next ?? firstPlace;
-    return { touched, hasMore: items.length >= worthAnotherTurn };
+    const plan = this.#looks;
+    const front = await ends.findEnded(firstPlace, { looks: plan.front, limit: maxEnded });
+    const behind =
+      front.next === undefined
+        ? undefined
+        : await ends.findEnded(placeOfSlice(plan, front.next), { looks: plan.slice, limit: maxEnded });
+    const touched = await composer.record([...front.items, ...(behind?.items ?? [])], 'running');
+    this.#looks = planLooks(plan, front, behind);
+    const hasMore = [front, behind].some(
+      (seen) => seen !== undefined && isWorthAnotherTurn(seen, worthAnotherTurn),
+    );
+    return { touched, hasMore };
   }
 
   /** Batches that are complete end; of the others, those halt of which too much fails. */

@@ -7,14 +7,8 @@ import type { TokenCounts } from '../../../pricing/token-classes.ts';
 import type { BatchMetrics } from '../batch-metrics.ts';
 import type { BatchState, Cause, ItemEnd } from '../batch.ts';
 import * as sql from './ends-sql.ts';
+import type { ItemPlace, Looked } from './end-looks.ts';
 import type { ComposedEnd, UsedAnswer } from './item-end.ts';
-
-/** Where an item stands, in the order in which they are looked at. */
-export interface ItemPlace {
-  readonly batchId: Uuid;
-  readonly chunk: number;
-  readonly position: number;
-}
 
 /** An item whose end can be composed. */
 export interface EndingItem extends ItemPlace {
@@ -23,13 +17,6 @@ export interface EndingItem extends ItemPlace {
   /** Of what its pipeline said at its end. */
   readonly bytes: number;
 }
-
-/** Before the first item of all. */
-export const firstPlace: ItemPlace = {
-  batchId: '00000000-0000-0000-0000-000000000000',
-  chunk: 0,
-  position: 0,
-};
 
 /** A good answer that a message of a tree got. */
 export interface TreeAnswer extends UsedAnswer {
@@ -79,12 +66,13 @@ export class EndLedger {
   }
 
   /**
-   * Looks at the next items that are under way. `next`: where to go on; undefined when the last one was looked at.
+   * Looks at the next items that are under way, of which so many that have ended are taken. `next`: where to go on; undefined when the
+   * last one was looked at.
    */
   async findEnded(
     after: ItemPlace,
     { looks, limit }: { readonly looks: number; readonly limit: number },
-  ): Promise<{ readonly items: readonly EndingItem[]; readonly next: ItemPlace | undefined }> {
+  ): Promise<Looked & { readonly items: readonly EndingItem[] }> {
     const { rows } = await this.#database.query<FoundRow>(sql.findEnded, [
       after.batchId,
       after.chunk,
@@ -94,11 +82,12 @@ export class EndLedger {
     ]);
     const items = rows.flatMap((row) => (row.batch_id === null ? [] : [endingItemOf(row)]));
     const [first] = rows;
-    if (items.length === limit) return { items, next: items.at(-1) };
+    const found = { items, ended: items.length, looked: first?.looked ?? 0 };
+    if (items.length === limit) return { ...found, next: items.at(-1) };
     if (first === undefined || first.looked < looks || first.last_batch === null)
-      return { items, next: undefined };
+      return { ...found, next: undefined };
     return {
-      items,
+      ...found,
       next: {
         batchId: first.last_batch,
         chunk: first.last_chunk ?? 0,

@@ -9,7 +9,7 @@ import {
   tell,
   withStoreOptions,
 } from '../../../terminal/command-context.ts';
-import { formatCount } from '../../../terminal/text-table.ts';
+import { formatCounted } from '../../../terminal/text-table.ts';
 import type { CostSettings } from '../cost-settings.ts';
 import { refuseExisting, writeWhole } from '../../../terminal/output-file.ts';
 import { type FilterOptions, filterParametersOf, withFilters } from '../cost-options.ts';
@@ -81,7 +81,9 @@ async function exportFocus(
       for await (const rows of pieces) {
         count += rows.length;
         if (context.stderr.isTTY === true) {
-          context.stderr.write(`\r${formatCount(count)} rows, up to ${rows.at(-1)?.ChargePeriodEnd ?? ''}`);
+          context.stderr.write(
+            `\r${formatCounted(count, 'row')}, up to ${rows.at(-1)?.ChargePeriodEnd ?? ''}`,
+          );
         }
         yield rows;
       }
@@ -92,7 +94,7 @@ async function exportFocus(
     if (context.stderr.isTTY === true && count > 0) context.stderr.write('\n');
     tell(
       context,
-      `${formatCount(count)} rows from ${request.from.toISOString()} to ${request.to.toISOString()}${output === undefined ? '' : ` in ${output}`}.`,
+      `${formatCounted(count, 'row')} from ${request.from.toISOString()} to ${request.to.toISOString()}${output === undefined ? '' : ` in ${output}`}.`,
     );
   });
   return exitCodes.ok;

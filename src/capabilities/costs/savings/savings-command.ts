@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { usd } from '../../../kernel/money.ts';
 import { type Bind, exitCodes, print, withStoreOptions } from '../../../terminal/command-context.ts';
+import { cascadeText, hasCascades } from '../../../pricing/cascade-savings.ts';
 import { unvaluedParts } from '../../../pricing/savings.ts';
-import { formatCount, renderTable, roundedUsd } from '../../../terminal/text-table.ts';
+import { renderTable, roundedUsd, formatCounted } from '../../../terminal/text-table.ts';
 import { type CostContext, withCostReports } from '../command-costs.ts';
 import { type PeriodOptions, periodParametersOf, withFilters, withPeriod } from '../cost-options.ts';
 import { reportSavings } from './savings.ts';
@@ -15,7 +16,7 @@ interface SavingsOptions extends PeriodOptions {
 /** `millrace costs savings`: the answer of GET /v1/costs/savings at the terminal. */
 export function addSavingsCommand(costs: Command, context: CostContext, bind: Bind): void {
   const asked = withStoreOptions(costs.command('savings')).description(
-    'what caching and cheaper tiers saved, and what bought nothing',
+    'what caching, cheaper tiers and cascades saved, and what bought nothing',
   );
   withPeriod(withFilters(asked))
     .option('--json', 'one JSON object, as the API answers')
@@ -36,7 +37,7 @@ export function addSavingsCommand(costs: Command, context: CostContext, bind: Bi
     );
 }
 
-function savingsText({ caching, tiers, waste, unvalued, from, to }: SavingsReportDocument): string {
+function savingsText({ caching, tiers, cascade, waste, unvalued, from, to }: SavingsReportDocument): string {
   const rounded = (amount: string): string => roundedUsd(usd(amount));
   const rows = [
     ['caching', rounded(caching.paidUsd), rounded(caching.uncachedUsd), rounded(caching.savedUsd)],
@@ -46,6 +47,9 @@ function savingsText({ caching, tiers, waste, unvalued, from, to }: SavingsRepor
       rounded(standardUsd),
       rounded(savedUsd),
     ]),
+    ...(hasCascades(cascade)
+      ? [['cascades', rounded(cascade.paidUsd), rounded(cascade.lastModelUsd), rounded(cascade.savedUsd)]]
+      : []),
   ];
   return [
     renderTable(
@@ -63,10 +67,11 @@ function savingsText({ caching, tiers, waste, unvalued, from, to }: SavingsRepor
       : [
           `Writing to caches cost ${rounded(caching.writeSurchargeUsd)} USD more than uncached input; it is taken off.`,
         ]),
+    ...(hasCascades(cascade) ? [cascadeText(cascade, rounded)] : []),
     `Wasted: ${rounded(waste.wasteUsd)} USD${waste.causes.length === 0 ? '' : ` (${waste.causes.map(({ cause, costUsd }) => `${cause} ${rounded(costUsd)}`).join(', ')})`}.`,
     ...unvaluedParts(unvalued).map(
       ({ calls, which }) =>
-        `In no saving: ${formatCount(calls)} calls in another tier or with cached tokens, ${which}.`,
+        `In no saving: ${formatCounted(calls, 'call')} in another tier or with cached tokens, ${which}.`,
     ),
     'What reused answers saved is not known: they leave no record of a price.',
     `From ${from} to ${to}.`,

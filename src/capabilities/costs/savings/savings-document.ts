@@ -27,6 +27,7 @@ export function parseSavingsParameters(
 export const savingsSchema = z.object({
   caching: savingsShape.caching,
   tiers: savingsShape.tiers,
+  cascade: savingsShape.cascade,
   waste: z.object({
     wasteUsd: amountSchema.describe('What bought nothing: wasteUsd of reports.'),
     causes: z.array(

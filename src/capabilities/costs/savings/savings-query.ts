@@ -113,15 +113,15 @@ function lastPrices(question: SavingsQuestion, database: string): string {
 ) AS corrected USING (call_id)`;
 }
 
-function conditionsOf({ from, to, filters }: SavingsQuestion): string[] {
+export function conditionsOf({ from, to, filters }: SavingsQuestion): string[] {
   return [...boundsOf({ from, to }), ...filterConditions(filters)];
 }
 
-function parametersOf({ from, to, filters }: SavingsQuestion): Record<string, unknown> {
+export function parametersOf({ from, to, filters }: SavingsQuestion): Record<string, unknown> {
   return { ...boundParameters({ from, to }), ...filterParameters(filters) };
 }
 
-function textOf(row: Readonly<Record<string, unknown>>, column: string): string {
+export function textOf(row: Readonly<Record<string, unknown>>, column: string): string {
   const value = row[column];
   invariant(typeof value === 'string', `${column} comes as text`);
   return value;

@@ -28,10 +28,10 @@ export class SavingsController {
   @Header('cache-control', 'no-store')
   @ApiOperation({
     operationId: 'getCostSavings',
-    summary: 'What caching and cheaper tiers saved, and what bought nothing',
+    summary: 'What caching, cheaper tiers and cascades saved, and what bought nothing',
     description:
       'Cached tokens against uncached input, and batch, flex and other tiers against the standard one, at the prices by which the ' +
-      'calls were priced; and waste by its cause. A period is at most 400 days long. A key bound to a team sees that team only.',
+      'calls were priced; what smaller models of cascades saved; and waste by its cause. A period is at most 400 days long. A key bound to a team sees that team only.',
   })
   @ApiPeriod()
   @ApiFilters()

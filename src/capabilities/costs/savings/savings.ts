@@ -3,8 +3,10 @@ import { formatUsd } from '../../../kernel/money.ts';
 import { readCount } from '../cost-figures.ts';
 import type { CostReports } from '../cost-reports.ts';
 import { findPriceOf, thresholdsOf, tierOfSums } from '../../../pricing/saved-amounts.ts';
+import { savedByCascades } from '../../../pricing/cascade-savings.ts';
 import { savedIn } from '../../../pricing/savings.ts';
 import type { SavingsDocument, SavingsReportDocument, SavingsRequest } from './savings-document.ts';
+import { cascadeSumsSql, readCascadeSums } from './cascade-query.ts';
 import {
   pricedKeysSql,
   pricedSumsSql,
@@ -31,7 +33,7 @@ export async function reportSavings(
   };
 }
 
-/** What caching, tiers and retries saved and wasted. Throws as CostReports does. */
+/** What caching, tiers, cascades and retries saved and wasted. Throws as CostReports does. */
 export async function readSavings(
   reports: CostReports,
   question: SavingsQuestion,
@@ -58,9 +60,15 @@ export async function readSavings(
     viewer,
   );
   const sums = rows.map((row) => readPricedSums(row, thresholds));
+  const cascades = await reports.rows(
+    (filters, database) => cascadeSumsSql({ ...question, filters }, database),
+    question.filters,
+    viewer,
+  );
   const waste = await reports.query({ ...question, groupBy: ['waste'], messages: 'none' }, viewer);
   return {
     ...savedIn(sums, find),
+    cascade: savedByCascades(cascades.map((row) => readCascadeSums(row))),
     waste: {
       wasteUsd: formatUsd(waste.total.wasteUsd),
       causes: waste.groups.flatMap(({ group, costUsd, calls }) =>

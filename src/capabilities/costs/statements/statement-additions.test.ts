@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { usd } from '../../../kernel/money.ts';
+import { savedByCascades } from '../../../pricing/cascade-savings.ts';
 import { htmlText } from '../../../http/pages/html.ts';
 import { correctionsOf, savingsOf } from './statement-additions.ts';
 import type { StatementDocument } from './statement-document.ts';
@@ -22,6 +24,10 @@ const savings: Savings = {
     { tier: 'batch', calls: 2, paidUsd: '50', standardUsd: '100', savedUsd: '50' },
     { tier: 'priority', calls: 1, paidUsd: '40', standardUsd: '20', savedUsd: '-20' },
   ],
+  cascade: savedByCascades([
+    { verdict: 'accepted', calls: 3, unvaluedCalls: 0, costUsd: usd('3'), lastModelUsd: usd('30') },
+    { verdict: 'escalated', calls: 1, unvaluedCalls: 0, costUsd: usd('1'), lastModelUsd: usd('0') },
+  ]),
   waste: { wasteUsd: '0', causes: [] },
   unvalued: { calls: 3, cachedTokens: '7', unpricedCalls: 2, openCalls: 0, freeCalls: 4 },
   unknown: ['reused_answers'],
@@ -61,6 +67,10 @@ describe('what not every statement has', () => {
       '$40.00',
       '$20.00',
       '−$20.00',
+      'Cascades of models',
+      '$4.00',
+      '$30.00',
+      '$26.00',
     ]);
     const notes = [...text.replaceAll(/\s+/g, ' ').matchAll(/Not in it: [^<]*/g)].map(([note]) =>
       note.trim(),
@@ -78,6 +88,7 @@ describe('what not every statement has', () => {
           savings: {
             ...none,
             tiers: [],
+            cascade: savedByCascades([]),
             unvalued: { calls: 0, cachedTokens: '0', unpricedCalls: 0, openCalls: 0, freeCalls: 0 },
           },
         }),

@@ -1,8 +1,9 @@
 import { formatUsd, sumUsd, usd } from '../../../kernel/money.ts';
 import { html, type Html } from '../../../http/pages/html.ts';
+import { hasCascades } from '../../../pricing/cascade-savings.ts';
 import { unvaluedParts } from '../../../pricing/savings.ts';
 import type { StatementDocument } from './statement-document.ts';
-import { monthName, shownCount, shownUsd } from '../../../http/pages/shown-numbers.ts';
+import { monthName, shownUsd, shownCounted } from '../../../http/pages/shown-numbers.ts';
 
 /* The parts of a statement's page that not every statement has. */
 
@@ -49,7 +50,7 @@ const tierNames: Readonly<Record<string, string>> = {
 /** What was paid less, and more, than without caches and tiers. */
 export function savingsOf({ savings }: StatementDocument, digits: number): Html | undefined {
   if (savings === undefined) return undefined;
-  const { caching, tiers, unvalued } = savings;
+  const { caching, tiers, cascade, unvalued } = savings;
   const rows = [
     ...(caching.readTokens === '0' && usd(caching.writeSurchargeUsd).isZero()
       ? []
@@ -67,6 +68,16 @@ export function savingsOf({ savings }: StatementDocument, digits: number): Html 
       without: standardUsd,
       saved: savedUsd,
     })),
+    ...(hasCascades(cascade)
+      ? [
+          {
+            name: 'Cascades of models',
+            paid: cascade.paidUsd,
+            without: cascade.lastModelUsd,
+            saved: cascade.savedUsd,
+          },
+        ]
+      : []),
   ];
   const unvaluedNotes = unvaluedParts(unvalued);
   if (rows.length === 0 && unvaluedNotes.length === 0) return undefined;
@@ -100,7 +111,7 @@ export function savingsOf({ savings }: StatementDocument, digits: number): Html 
     ${unvaluedNotes.map(
       ({ calls, which }) =>
         html`<p class="note">
-          Not in it: ${shownCount(calls)} calls in another tier or with cached tokens, ${which}.
+          Not in it: ${shownCounted(calls, 'call')} in another tier or with cached tokens, ${which}.
         </p>`,
     )}
   </section>`;

@@ -10,6 +10,7 @@ import {
   shownCount,
   shownPercent,
   shownUsd,
+  shownCounted,
 } from '../../../http/pages/shown-numbers.ts';
 import { correctionsOf, savingsOf } from './statement-additions.ts';
 import { type NameOf, sectionTable, type SectionTotal } from './statement-table.ts';
@@ -117,7 +118,7 @@ function summary({ totals, isComplete }: StatementDocument, digits: number): Htm
   const wasteShare = usd(costUsd).isZero() ? '0' : usd(wasteUsd).dividedBy(usd(costUsd)).toFixed(6);
   const each = totals.costPerCompletedUsd;
   return cards([
-    ['Total cost', shownUsd(costUsd, digits), `${shownCount(totals.calls)} calls`],
+    ['Total cost', shownUsd(costUsd, digits), shownCounted(totals.calls, 'call')],
     [
       'Month before',
       shownUsd(previous?.costUsd ?? '0', digits),

@@ -10,7 +10,7 @@ import { seenBy, treeCost } from '../state/state-sql.ts';
 /** Those of the requests `q` of which nothing is open, with what they cost and how large what they said is. */
 const endedOf = (source: string, limit: string): string => `ended as materialized (
      select q.id from ${source} q cross join lateral (select m.sweep_at from millrace.messages m where m.id = q.id offset 0) m
-     where m.sweep_at is null and not ${hasOpen('q.id')} and not ${hasOpenCall('q.id')} order by q.id ${limit})`;
+     where m.sweep_at is null and not ${hasOpen('q.id')} and not ${hasOpenCall('q.id')} order by q.id limit ${limit})`;
 const endedColumns =
   'q.id, q.team, q.created_at, q.cancel_asked_at is not null as is_cancelling, s.*, z.bytes';
 const endedParts = `join millrace.requests q on q.id = e.id cross join lateral ${treeCost('q.id')} s
@@ -24,7 +24,7 @@ const endedParts = `join millrace.requests q on q.id = e.id cross join lateral $
 export const findEndedAmong = named(
   'requests.find_ended_among',
   `with asked as materialized (select q.id from millrace.requests q where q.id = any($1::uuid[]) and q.ended_at is null),
-   ${endedOf('asked', '')}
+   ${endedOf('asked', 'null')}
    select ${endedColumns} from ended e ${endedParts} order by q.id`,
 );
 
@@ -33,7 +33,7 @@ export const findEnded = named(
   'requests.find_ended',
   `with looked as materialized (
      select q.id from millrace.requests q where q.ended_at is null and q.id > $1::uuid order by q.id limit $2),
-   ${endedOf('looked', 'limit $3')},
+   ${endedOf('looked', '$3')},
    place as (select count(*)::int as looked, (select l.id from looked l order by l.id desc limit 1) as last_id from looked),
    found as (select ${endedColumns} from ended e ${endedParts})
    select p.looked, p.last_id, f.* from place p left join found f on true order by f.id`,
