@@ -74,7 +74,7 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   listWebhooks: [{}],
   createWebhook: [
     { body: { name: 'x', url: 'https://hooks.example.com/', team: 'amber' } },
-    { body: { name: 'amber-hook', url: 'https://hooks.example.com/', events: ['request.completed'] } },
+    { body: { name: 'teal-hook', url: 'https://hooks.example.com/', events: ['request.completed'] } },
   ],
   getWebhook: [{ path: others.webhook }],
   deleteWebhook: [{ path: others.webhook }],
