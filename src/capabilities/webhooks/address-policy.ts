@@ -26,7 +26,7 @@ const resolveBySystem: Resolve = (hostname, done) => {
 };
 
 /** Why no connection was made. */
-export class AddressRefused extends Error {
+class AddressRefused extends Error {
   readonly code = 'ADDRESS_REFUSED';
 }
 

@@ -23,7 +23,7 @@ export interface SendOptions {
   readonly lookup: LookupFunction | undefined;
 }
 
-export const requestTimeoutMs = 15_000;
+const requestTimeoutMs = 15_000;
 /** So much of an answer is read, and so much of it is kept. */
 const maxAnswerBytes = 16_384;
 const excerptCharacters = 1000;

@@ -9,7 +9,6 @@ export const webhookEventTypes = [
   'request.failed',
   'request.cancelled',
 ] as const;
-export type WebhookEventType = (typeof webhookEventTypes)[number];
 
 /** The type of what an operator sends to try an endpoint. */
 export const testEventType = 'webhook.test';

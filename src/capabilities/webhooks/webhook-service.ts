@@ -24,7 +24,7 @@ import type { CreateWebhook, ListDeliveries } from './webhook-requests.ts';
 import { newSecret, verificationKeyOf } from './webhook-secret.ts';
 
 /** Endpoints that a team may have, and those of no team. */
-export const maxOfTeam = 50;
+const maxOfTeam = 50;
 /** Of those that a list shows. */
 const maxListed = 1000;
 const maxAttemptsShown = 50;

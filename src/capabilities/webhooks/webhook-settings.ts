@@ -20,8 +20,6 @@ export const configuredWebhookSchema = z.strictObject({
   teams: z.array(z.string().min(1)).optional(),
 });
 
-export type ConfiguredWebhook = z.output<typeof configuredWebhookSchema>;
-
 /** The section `webhooks` of the configuration. */
 export const webhooksSettings = z
   .strictObject({
