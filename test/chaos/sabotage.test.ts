@@ -67,6 +67,11 @@ const silent = [
     sabotage: 'suspects',
     promise: 'I12',
   },
+  {
+    what: 'joins that do not wait: they go on before their branches have ended',
+    sabotage: 'joins',
+    promise: 'I19',
+  },
 ] as const;
 /** The provider's bad day lasts until all of the plan has struck. */
 const badDay: SabotagedRun = {
@@ -96,7 +101,7 @@ describe('the suite notices', { timeout: 300_000 }, () => {
     },
   );
 
-  it('a journal, a budget, failures, marks and a look at pauses that are missing at once, each by its own promise', async () => {
+  it('a journal, a budget, failures, joins, marks and a look at pauses that are missing at once, each by its own promise', async () => {
     const { messages, plan } = badDay;
     const missing = [...silent, { sabotage: 'pauses', promise: 'I8' } as const];
     const broken = await brokenBy(

@@ -67,7 +67,7 @@ const dyingAt = (step: number, isDone: boolean) => columnsDyingAt(columns, step,
 const costs = ['0.000000000000000001', '1.234567890123456789', '0.1', '99999.999999999999999999'];
 const days = ['2025-01-31T23:59:59.999Z', '2025-02-01T00:00:00Z'];
 
-/** A request that has ended, with its result, its key, and the API key of its customer. */
+/** A request that has ended, with its result and its key. */
 async function askFor(team: string, customer: string, secret: string): Promise<void> {
   const id = newRequestId(new Date());
   const reference = await payloads.put(Buffer.from(`result ${secret} ${id}`));
@@ -82,12 +82,6 @@ async function askFor(team: string, customer: string, secret: string): Promise<v
     },
     [id, team, customer, JSON.stringify({ person: secret }), reference],
   );
-  await new ApiKeys({ database, clock: systemClock }).create({
-    name: 'of a customer',
-    scopes: ['requests:write'],
-    team,
-    customer,
-  });
 }
 
 async function fill(team: string, customer: string, secret: string): Promise<string[]> {
@@ -148,6 +142,8 @@ onUsualLedger((_, openLedger) => {
       actor: 'bob',
       reason: `${customer} asked`,
     });
+    const keys = new ApiKeys({ database, clock: systemClock });
+    const own = await keys.create({ name: 'own', scopes: ['requests:write'], team: 'blue', customer });
     await writeSchedule(customer, 'sekrit-a');
     await writeSchedule('neighbour', 'kept-schedule');
     const preview = await service().preview({ customer });
@@ -164,6 +160,7 @@ onUsualLedger((_, openLedger) => {
     const after = await everything();
     expect(after.match(/.{0,80}sekrit-a/g)).toBeNull();
     expect(after.match(/.{0,80}(?:Zoë|O'Neil)/g)).toBeNull();
+    expect(await keys.verify(own.key)).toBeUndefined();
     expect(after).toContain('kept-b');
     expect(after).toContain('kept-schedule');
     expect(after).toContain(report.pseudonym);

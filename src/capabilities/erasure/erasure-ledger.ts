@@ -284,6 +284,10 @@ export class ErasureLedger {
     await this.#database.query(sql.eraseLooseCalls, parameters);
     await eraseBatches(this.#database, selection, pseudonym);
     await eraseRequests(this.#database, parameters);
+    if (selection.kind !== 'message') {
+      const customer = selection.kind === 'customer' ? selection.customer : undefined;
+      await this.#database.query(sql.eraseKeys, [customer, selection.team, pseudonym]);
+    }
     // Records without a line are rendered from rows that have no name any more; whoever corrected a call meanwhile left its line of before.
     await this.#rewriteOutbox(selection, pseudonym);
     if (selection.kind === 'customer') await this.#eraseName(selection, pseudonym);
@@ -297,7 +301,6 @@ export class ErasureLedger {
   ): Promise<void> {
     const name = { customer, pseudonym, ...(team === undefined ? {} : { team }) };
     await this.#database.query(sql.eraseQuotas, [customer, team, pseudonym]);
-    await this.#database.query(sql.eraseKeys, [customer, team, pseudonym]);
     if (team === undefined) {
       const { rows } = await this.#database.query<{ id: Uuid; reason: string }>(sql.findErasedBlock, [
         customer,
