@@ -355,8 +355,7 @@ export function batchQualityContract(name: string, open: () => Promise<SqlDataba
 
     it('ends in the same way wherever its process dies', async () => {
       // The databases share the moments, unless all of them are wanted.
-      const first = isFullDepth || name === 'PGlite' ? 0 : 2;
-      for (let dieAt = first; ; dieAt += depth({ usual: 4, full: 1 })) {
+      for (let dieAt = isFullDepth || name === 'PGlite' ? 0 : 2; ; dieAt += depth({ usual: 4, full: 1 })) {
         fixture = await BatchFixture.begin(fixture.database);
         const id = await ended({ sample: { size: 11 }, minimum: 0 }, { items: 12 });
         let hasDied = false;

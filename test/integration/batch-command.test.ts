@@ -1,11 +1,10 @@
-import { appendFile, rm, writeFile, readFile } from 'node:fs/promises';
+import { rm, writeFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { batchDocumentSchema } from '../../src/capabilities/batches/batch-document.ts';
 import { batchEstimateSchema } from '../../src/capabilities/batches/intake/estimate-document.ts';
-import { openInput } from '../../src/capabilities/batches/intake/input-file.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { installationOf } from '../../src/host/command-installation.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -198,26 +197,6 @@ describe('millrace batch submit', () => {
     const empty = await fileOf('empty.jsonl', '\n');
     const refused = await batch('submit', empty, ...who, ...stages);
     expect([refused.code, refused.stderr.split('\n')[0]]).toEqual([1, 'input: has no items']);
-  });
-
-  it('refuses a file that changes while it is read', async () => {
-    const file = await fileOf('growing.jsonl', jsonl(tickets(1)));
-    const same = await openInput(file, undefined);
-    await same.confirm();
-    await same.close();
-    for (const changes of [
-      () => appendFile(file, '{}\n'),
-      async () => {
-        await rm(file);
-        await writeFile(file, jsonl(tickets(1)));
-      },
-      () => rm(file),
-    ]) {
-      const input = await openInput(file, undefined);
-      await changes();
-      await expect(input.confirm()).rejects.toThrow(/changed while it was read\. Nothing was started/);
-      await input.close();
-    }
   });
 });
 
