@@ -31,7 +31,12 @@ const owners = [
     packages: ['@electric-sql/pglite'],
     folders: ['src/drivers/sql-database', 'src/drivers/queue'],
   },
-  { name: 'bullmq', packages: ['bullmq', 'ioredis'], folders: ['src/drivers/queue'] },
+  { name: 'bullmq', packages: ['bullmq'], folders: ['src/drivers/queue'] },
+  {
+    name: 'redis',
+    packages: ['ioredis'],
+    folders: ['src/drivers/queue', 'src/drivers/event-log', 'src/drivers/redis-connection'],
+  },
   {
     name: 'nestjs-bullmq',
     packages: ['@nestjs/bullmq'],

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { longestFirst } from './test/support/longest-first.ts';
+import { shortRunFlags } from './test/support/short-run-flags.ts';
 import { ProjectBudgets } from './test/support/project-budgets.ts';
 import { temporaryFiles } from './test/support/temporary-files.ts';
 
@@ -82,6 +83,8 @@ const endToEnd = {
   exclude: [],
   pool: 'forks',
   isolate: true,
+  // A process for each file ends before optimised code of PGlite has paid.
+  execArgv: shortRunFlags,
   setupFiles: ['test/support/processor-time.ts'],
 } as const;
 

@@ -1,2 +1,4 @@
-/** Panels that may have nothing to show in a live run: "board uid / panel title", and why. None at present. */
-export const mayBeEmpty: Readonly<Record<string, string>> = {};
+/** Panels that may have nothing to show in a live run: "board uid / panel title", and why. */
+export const mayBeEmpty: Readonly<Record<string, string>> = {
+  'millrace-schedules / Lag of runs': 'A run has to have begun.',
+};

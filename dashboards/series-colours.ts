@@ -101,6 +101,7 @@ export const deathColours: Colours<typeof death.reason> = {
   message_unsupported: 'light-purple',
   payload_missing: 'yellow',
   stalled: 'dark-red',
+  wait_expired: 'light-blue',
 };
 
 export const actionColours: Colours<typeof action.action> = { replayed: 'green', discarded: 'orange' };
@@ -159,6 +160,7 @@ export const sweepColours: Readonly<Record<string, string>> = {
     expired: 'orange',
     store_emptied: 'purple',
     overdue: 'yellow',
+    join: 'green',
   } satisfies Colours<typeof sweep.reason>),
 };
 

@@ -35,11 +35,21 @@ export type { MicroBatchOptions } from './engine/calls/micro-batch-settings.ts';
 export type {
   CascadeStepOptions,
   DataOf,
+  EventWait,
+  EventWaitOptions,
+  JoinOptions,
   EmbeddingStepOptions,
   StageContext,
   StageHandler,
   StepOptions,
 } from './engine/pipeline/stage-context.ts';
+export {
+  definePipeline,
+  type PipelineDefinition,
+  type PipelineOptions,
+} from './engine/pipeline/pipeline-definition.ts';
+export type { Emitted } from './engine/pipeline/emitted.ts';
+export type { Joined, JoinedBranch } from './engine/pipeline/joined.ts';
 export type {
   InvalidOutputRetryOptions,
   MessageOf,

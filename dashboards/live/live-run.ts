@@ -8,6 +8,7 @@ import { packageRoot } from '../../src/kernel/package-root.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { fillHostDirectory } from '../../test/support/migrated-columns.ts';
 import { type PrometheusServer, startPrometheus } from '../../test/support/prometheus-server.ts';
 import type { BoardView } from './grafana-macros.ts';
 import { usualFaults, workThrough } from './live-workload.ts';
@@ -62,6 +63,7 @@ export async function liveRun({ seconds, say }: LiveRunOptions): Promise<LiveRun
     rmSync(directory, { recursive: true, force: true });
   };
   try {
+    await fillHostDirectory(directory);
     app = await startApp(directory, simulator);
     const { columns } = app.nest.get(Host).stores;
     const calls = await writePastUsage(columns, packagedPriceBook(), new Date());

@@ -13,10 +13,12 @@ import type { CallSharing } from '../engine/calls/call-sharing.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import type { MeteredModels } from '../engine/calls/metered-models.ts';
 import type { QuotaSource } from '../engine/calls/quota-source.ts';
+import type { RunFollower } from '../engine/pipeline/run-observer.ts';
 import type { ExportLedger } from '../engine/export/export-ledger.ts';
 import type { EngineCatalogue } from '../engine/metrics/engine-metrics.ts';
 import type { ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
+import type { EventLogDriver } from '../drivers/event-log/event-log-driver.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { BackgroundJob } from '../kernel/background-job.ts';
@@ -113,6 +115,7 @@ export interface CapabilityContext<
   readonly database: SqlDatabase;
   readonly columns: ColumnStore;
   readonly payloads: PayloadStore;
+  readonly eventLogs: EventLogDriver;
   /** The ledger's time. */
   readonly clock: Clock;
   /** From 0 to below 1. */
@@ -184,6 +187,8 @@ export interface EngineHooks {
   readonly sharing?: CallSharing;
   /** What every request has to fit when it is reserved. One capability at most sets quotas: their names are one space. */
   readonly quotas?: QuotaSource;
+  /** Who follows runs while they go on. One capability at most does. */
+  readonly follower?: RunFollower;
 }
 
 /** Something done over and over. */

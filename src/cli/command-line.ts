@@ -30,6 +30,7 @@ import { addMigrateCommand } from './migrate-command.ts';
 import { isWrongUsage } from './option-faults.ts';
 import { allowReaderToLeave, isOfGoneReader } from '../terminal/output-streams.ts';
 import { shownText } from '../terminal/shown-text.ts';
+import { addPipelinesCommand } from '../capabilities/pipelines/pipelines-command.ts';
 import { addProviderBatchesCommand } from '../capabilities/batches/mode/provider-batches-command.ts';
 import { addProvidersCommand } from './providers-command.ts';
 import { addReconcileCommand } from '../capabilities/costs/reconciliation/reconcile-command.ts';
@@ -118,6 +119,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     return definitionsOf(await loadStages(file));
   };
   addBatchCommand(program, context, bind, loadDefinitions);
+  addPipelinesCommand(program, context, bind, loadDefinitions);
   addRequestsCommand(program, context, bind, loadDefinitions);
   nameUnknownOptionsFirst(program);
   program.hook('preSubcommand', (_, command) => context.beforeCommand?.(command.name()));

@@ -9,6 +9,8 @@ import { ingest } from '../capabilities/ingest/ingest.capability.ts';
 import { limits } from '../capabilities/limits/limits.capability.ts';
 import { messageOperations } from '../capabilities/message-operations/message-operations.capability.ts';
 import { pauses } from '../capabilities/pauses/pauses.capability.ts';
+import { pipelines } from '../capabilities/pipelines/pipelines.capability.ts';
+import { waits } from '../capabilities/waits/waits.capability.ts';
 import { prices } from '../capabilities/prices/prices.capability.ts';
 import { requests } from '../capabilities/requests/requests.capability.ts';
 import { schedules } from '../capabilities/schedules/schedules.capability.ts';
@@ -26,6 +28,8 @@ export const capabilities = [
   deadLetters,
   messageOperations,
   ingest,
+  pipelines,
+  waits,
   batches,
   requests,
   schedules,

@@ -13,6 +13,7 @@ import type { CallSharing } from '../engine/calls/call-sharing.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import { noQuotas, type QuotaSource } from '../engine/calls/quota-source.ts';
 import type { AdmissionCheck, AdmissionRefusal } from '../engine/pipeline/admissions.ts';
+import type { RunFollower } from '../engine/pipeline/run-observer.ts';
 import type { BackgroundJob } from '../kernel/background-job.ts';
 import { invariant } from '../kernel/invariant.ts';
 import type { Origin } from '../messages/origin.ts';
@@ -36,6 +37,7 @@ export class OpenHooks {
   #deferral: CallDeferral | undefined;
   #sharing: CallSharing | undefined;
   #quotas: QuotaSource | undefined;
+  #follower: RunFollower | undefined;
 
   /** All checks of new messages, in order. */
   readonly admission: AdmissionCheck = {
@@ -59,7 +61,10 @@ export class OpenHooks {
     refusal: (question, missed) => (this.#quotas ?? noQuotas).refusal(question, missed),
   };
 
-  add({ admission, gates = [], quotas, deferral, sharing }: EngineHooks): void {
+  /** Who follows runs. */
+  readonly follower: RunFollower = { follow: (message) => this.#follower?.follow(message) };
+
+  add({ admission, gates = [], quotas, deferral, sharing, follower }: EngineHooks): void {
     if (admission !== undefined) this.#checks.push(admission);
     if (quotas !== undefined) {
       invariant(this.#quotas === undefined, 'one capability at most sets quotas');
@@ -72,6 +77,10 @@ export class OpenHooks {
     if (sharing !== undefined) {
       invariant(this.#sharing === undefined, 'one capability at most shares answers');
       this.#sharing = sharing;
+    }
+    if (follower !== undefined) {
+      invariant(this.#follower === undefined, 'one capability at most follows runs');
+      this.#follower = follower;
     }
     this.gates.push(...gates);
   }

@@ -15,6 +15,7 @@ const ownNames = {
     'export',
     'ledger_counts',
     'abandoned_calls',
+    'joins',
     'retention',
     'payloads',
     'gauges',

@@ -1,5 +1,7 @@
 import { ExportLedger } from '../engine/export/export-ledger.ts';
 import { UsageExporter } from '../engine/export/usage-exporter.ts';
+import { EventWaits } from '../engine/ledger/event-waits.ts';
+import { Joins } from '../engine/ledger/joins.ts';
 import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
 import { MessageLedger } from '../engine/ledger/message-ledger.ts';
 import { StageBacklog } from '../engine/ledger/stage-backlog.ts';
@@ -108,6 +110,8 @@ export function composeEngine(options: EngineOptions): EngineServices {
     runner: composeRunner({
       ledger: messages,
       backlog,
+      joins: new Joins(stores.database),
+      eventWaits: new EventWaits(stores.database),
       meteredModels: models.meteredModels,
       renewer: leases,
       bodies,
@@ -116,6 +120,7 @@ export function composeEngine(options: EngineOptions): EngineServices {
       registry,
       clock,
       random: options.random,
+      follower: hooks.follower,
       maxDepth,
       maxHops,
       logger,

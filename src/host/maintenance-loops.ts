@@ -1,7 +1,9 @@
 import type { BackgroundJob } from '../kernel/background-job.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { PayloadRemovals } from '../engine/maintenance/payload-removals.ts';
+import { Joins } from '../engine/ledger/joins.ts';
 import { LedgerCounts } from '../engine/ledger/ledger-counts.ts';
+import { MissedJoins } from '../engine/maintenance/missed-joins.ts';
 import { Retention } from '../engine/maintenance/retention.ts';
 import type { SweepLedger } from '../engine/ledger/sweep-ledger.ts';
 import type { AbandonedCalls } from '../engine/maintenance/abandoned-calls.ts';
@@ -35,6 +37,7 @@ export interface MaintenanceLoopsOptions {
   readonly metrics: MillraceMetrics;
 }
 
+const joinsIntervalMs = 10_000;
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const pruneSlice = 1000;
@@ -59,6 +62,7 @@ export function maintenanceLoops(
     removals: new PayloadRemovals(stores.database),
     payloads: stores.payloads,
   });
+  const missedJoins = new MissedJoins({ ...options, joins: new Joins(stores.database) });
   const { finishedDays, exportedDays } = configuration.retention;
   const retention = new Retention(stores.database, {
     finishedMs: finishedDays * dayMs,
@@ -91,6 +95,11 @@ export function maintenanceLoops(
     ),
     job('abandoned_calls', 5000, alone(giveUpSome)),
     job('retention', hourMs, alone(pruneSome)),
+    job(
+      'joins',
+      joinsIntervalMs,
+      alone(() => missedJoins.look()),
+    ),
     job(
       'payloads',
       hourMs,

@@ -2,6 +2,9 @@ import { join, resolve } from 'node:path';
 import { migrateColumnStore } from '../drivers/column-store/column-migrator.ts';
 import { connectClickHouse, openChdb } from '../drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
+import type { EventLogDriver } from '../drivers/event-log/event-log-driver.ts';
+import { MemoryEventLogDriver } from '../drivers/event-log/event-log.memory.ts';
+import { RedisEventLogDriver } from '../drivers/event-log/event-log.redis.ts';
 import { FilesPayloadStore } from '../drivers/payload-store/payload-store.files.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import { BullMqQueueDriver } from '../drivers/queue/queue-driver.bullmq.ts';
@@ -16,12 +19,14 @@ import { makePrivateDirectory } from '../kernel/private-directory.ts';
 import type { Configuration } from './configuration.ts';
 import { LateColumnStore } from './late-column-store.ts';
 
-/** The four stores, whichever technology is behind them. */
+/** The stores, whichever technology is behind them. */
 export interface Stores {
   readonly database: SqlDatabase;
   readonly columns: ColumnStore;
   readonly queues: QueueDriver;
   readonly payloads: PayloadStore;
+  /** What is told of requests while they are worked on: a view, which may be lost. */
+  readonly eventLogs: EventLogDriver;
   /** True when this process alone owns the ledger (embedded): whatever another left leased is free. */
   readonly isEmbedded: boolean;
   /** Closes them in the reverse order of opening. */
@@ -61,11 +66,13 @@ export async function openStores(
     const columns = keep(await openMigratedColumns(configuration));
     onStep('the queues');
     const queues = keep(await openQueues(configuration));
+    const eventLogs = keep(openEventLogs(configuration));
     return {
       database,
       columns,
       queues,
       payloads,
+      eventLogs,
       isEmbedded: configuration.ledger.url === undefined,
       close: closeAll,
     };
@@ -167,6 +174,13 @@ export async function openQueues({ queue }: Configuration): Promise<QueueDriver>
   return url === undefined
     ? new MemoryQueueDriver(systemClock)
     : await BullMqQueueDriver.open({ prefix, url });
+}
+
+/** Logs of live events: on the Redis of the queues where there is one, in the memory of this process otherwise. */
+export function openEventLogs({ queue: { prefix, url } }: Configuration): EventLogDriver {
+  return url !== undefined && /^rediss?:/i.test(url.trim())
+    ? RedisEventLogDriver.open({ prefix, url })
+    : new MemoryEventLogDriver({ clock: systemClock });
 }
 
 /** What the column store's migrations need to know of a cluster. */

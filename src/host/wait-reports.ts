@@ -11,6 +11,8 @@ const reasons = [
   'retry_after',
   'retry',
   'order',
+  'join',
+  'event',
   'start',
   'replay',
   'worker',
@@ -97,6 +99,16 @@ function explain(wait: Waiting, { readings, errors, hasNoHost }: WaitFacts): Wai
       return {
         why: 'An earlier message of the same key has not ended.',
         change: 'The end of that one: completed, dead-lettered or cancelled.',
+      };
+    case 'join':
+      return {
+        why: 'Messages that were emitted with it have not ended, or not enough of them.',
+        change: 'The ends of those: completed, dead-lettered or cancelled; or the time limit of the join.',
+      };
+    case 'event':
+      return {
+        why: 'An outside event, or a person, is to give them their data.',
+        change: 'A completion by token (POST /v1/waits/{token}), or the time limit of the wait.',
       };
     case 'start':
       return {

@@ -50,6 +50,12 @@ const table = {
     what: 'The message follows from its admitted one over more emissions than are allowed; the path is listed.',
     todo: 'Let the stages of the path stop emitting to each other; or raise messages.maxHops and replay the dead letter.',
   },
+  MILLRACE_WAIT_EXPIRED: {
+    status: 500,
+    retryable: false,
+    what: 'The message waited for an outside event, nobody gave it its data in time, and its stage did not say what then.',
+    todo: 'Nothing by itself: let the work begin anew, or give the wait a longer time or data for this case.',
+  },
   MILLRACE_MESSAGE_TOO_LARGE: {
     status: 413,
     retryable: false,

@@ -80,6 +80,12 @@ export const storeErrorCodes = {
     what: 'ClickHouse holds a part of an export batch, or more than the batch, and repeating it cannot fix that.',
     todo: 'Compare the batch that the error names with its rows in ClickHouse; docs/runbooks/metering.md shows how.',
   },
+  MILLRACE_EVENT_LOG_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    what: 'The store of live events (Redis) cannot be reached or did not answer in time.',
+    todo: 'Check that Redis runs. Requests go on and keep their results; streams show less meanwhile (docs/streams.md).',
+  },
   MILLRACE_QUEUE_UNAVAILABLE: {
     status: 503,
     retryable: true,

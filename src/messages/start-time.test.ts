@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../kernel/app-error.ts';
-import { startOf, type StartOptions } from './start-time.ts';
+import { startOf } from './start-time.ts';
 
 const now = new Date('2026-03-01T12:00:00Z');
 
 function refusalOf(options: object): readonly string[] {
   try {
-    startOf(options as StartOptions, now);
+    startOf(options, now);
   } catch (error) {
     if (error instanceof AppError) return error.faults.map(({ field }) => field);
     throw error;

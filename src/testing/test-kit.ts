@@ -12,6 +12,7 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { z } from 'zod';
+import { MemoryEventLogDriver } from '../drivers/event-log/event-log.memory.ts';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../drivers/payload-store/payload-store.files.ts';
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
@@ -19,6 +20,9 @@ import { AppError } from '../kernel/app-error.ts';
 import { formatUsd, usd } from '../kernel/money.ts';
 import { StartTimes } from '../engine/ledger/start-times.ts';
 import { loadOptional } from '../kernel/optional-package.ts';
+import { waitsForEvent } from '../engine/ledger/event-wait-sql.ts';
+import { waitsForJoin } from '../engine/ledger/join-sql.ts';
+import { SweepLedger } from '../engine/ledger/sweep-ledger.ts';
 import type { MessageState } from '../engine/ledger/message-state.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmitOptions } from '../engine/pipeline/admissions.ts';
@@ -83,10 +87,14 @@ const listCalls: SqlStatement = {
    where m.root_id = any($1::uuid[]) order by c.reserved_at, c.id`,
 };
 
+const sweepSlice = 500;
+
 const letTimePass: SqlStatement = {
   name: 'testing.let_time_pass',
   text: `update millrace.messages set available_at = available_at - $1::float8 * interval '1 millisecond',
-     start_at = start_at - $1::float8 * interval '1 millisecond' where state = 'pending'`,
+     start_at = start_at - $1::float8 * interval '1 millisecond',
+     sweep_at = case when parked_for in ('${waitsForJoin}', '${waitsForEvent}') then sweep_at - $1::float8 * interval '1 millisecond' else sweep_at end
+   where state = 'pending'`,
 };
 
 interface ListedMessage {
@@ -194,7 +202,11 @@ export class TestKit {
       // Leases are renewed on the way, as they would have been.
       const stepMs = this.#host.isWorking ? Math.min(leftMs, longestStepMs) : leftMs;
       leftMs -= stepMs;
-      await this.#host.stores.database.query(letTimePass, [stepMs]);
+      const { database } = this.#host.stores;
+      await database.query(letTimePass, [stepMs]);
+      // Messages whose wait is over; nobody else looks for them here.
+      for (const { stage } of await new SweepLedger(database).sweep(sweepSlice))
+        await this.#queues.queue(stage).add([{}]);
       this.#queues.nowMs += stepMs;
       this.#clock.advance(stepMs);
       await this.#host.settleLeases();
@@ -310,6 +322,7 @@ async function openHost(
       payloads,
       queues,
       columns: absentColumnStore,
+      eventLogs: new MemoryEventLogDriver({ clock }),
       isEmbedded: true,
       close: () => database.close(),
     },

@@ -22,6 +22,7 @@ import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { type AlertmanagerServer, startAlertmanager } from '../support/alertmanager-server.ts';
 import { type AlertNotice, type AlertReceiver, startAlertReceiver } from '../support/alert-receiver.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
+import { fillColumnsDirectory } from '../support/migrated-columns.ts';
 import { copyMigratedLedger } from '../support/migrated-ledger.ts';
 import { type PrometheusServer, startPrometheus } from '../support/prometheus-server.ts';
 
@@ -108,6 +109,7 @@ export class AlertingFixture {
   static async start(cleanups: (() => Promise<void> | void)[]): Promise<AlertingFixture> {
     const home = mkdtempSync(join(tmpdir(), 'millrace-alerting-'));
     cleanups.push(() => rmSync(home, { recursive: true, force: true }));
+    await fillColumnsDirectory(join(home, 'clickhouse'));
     const clickHouse = new ClickHouseHttpServer(join(home, 'clickhouse'));
     await clickHouse.start();
     cleanups.push(() => clickHouse.stop());

@@ -25,6 +25,10 @@ export interface MessageEvidence extends OriginEvidence {
   readonly parked_for: string | null;
   readonly order_key: string | null;
   readonly order_place: number | null;
+  /** The branch of a join that it belongs to. */
+  readonly branch_id: string | null;
+  /** The join that it waited for. */
+  readonly join_id: string | null;
   /** Empty for an output. */
   readonly stage: string;
   readonly state: 'pending' | 'leased' | 'completed' | 'dead_lettered' | 'cancelled';
@@ -121,7 +125,19 @@ export interface OutcomeEvidence extends OriginEvidence {
   readonly deliveries: number;
 }
 
+/** A branch of a join, with the join. */
+export interface BranchEvidence {
+  readonly id: string;
+  readonly join_id: string;
+  readonly state: string;
+  readonly quorum: number | null;
+  readonly ended: number;
+  readonly succeeded: number;
+  readonly released_by: string | null;
+}
+
 export interface StoreEvidence {
+  readonly branches: readonly BranchEvidence[];
   readonly messages: readonly MessageEvidence[];
   readonly calls: readonly CallEvidence[];
   readonly failures: readonly FailureEvidence[];

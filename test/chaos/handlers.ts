@@ -1,6 +1,7 @@
 import { embedMany, generateText, isStepCount, Output, streamText, tool } from 'ai';
 import { z } from 'zod';
 import type { MessageOf } from '../../src/engine/pipeline/stage-definition.ts';
+import type { Emitted } from '../../src/engine/pipeline/emitted.ts';
 import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { oddErrorOf } from './odd-errors.ts';
@@ -118,16 +119,38 @@ async function outline({ data }: MessageOf<typeof work.outline>, ctx: StageConte
   });
   const cause = work.causeOf(plan.text, review.text);
   const keyOfSections = work.isGuilty(data.key) ? `${data.key}\ud83d` : data.key;
+  const of: Emitted[] = [];
   for (let at = 0; at < data.parts; at += 1) {
-    ctx.emit(work.Section.v1, {
-      key: `${keyOfSections}/${at}`,
-      index: at,
-      cause,
-      text: review.text,
-      ...oddOf(data),
-    });
+    const section = { key: `${keyOfSections}/${at}`, index: at, cause, text: review.text, ...oddOf(data) };
+    of.push(ctx.emit(work.Section.v1, section));
+  }
+  if (work.isBound(data)) {
+    const text = 'a leaf';
+    for (let at = 0; at < work.leavesOf(data.key); at += 1)
+      of.push(
+        ctx.emit(work.Leaf.v1, { key: `${data.key}/leaf-${at}`, index: at, cause, text, ...oddOf(data) }),
+      );
+    const quorum = work.quorumOf(data.key, of.length);
+    const bound = { key: `${data.key}/bound`, index: 0, cause, text, ...oddOf(data) };
+    ctx.join(work.Bound.v1, bound, { of, ...(quorum === undefined ? {} : { quorum }) });
   }
   return { cause, odd: digestOfOdd(data.odd) };
+}
+
+function turn({ data }: MessageOf<typeof work.turn>, ctx: StageContext): Result {
+  throwInAStorm('turn', data.key, ctx);
+  return { cause: work.causeOf(data.key), odd: digestOfOdd(data.odd) };
+}
+
+/** Says what it found of those for which it waited. */
+async function bind(
+  { data }: MessageOf<typeof work.bind>,
+  ctx: StageContext,
+): Promise<Result & { readonly joined: readonly string[] }> {
+  const joined: string[] = [];
+  for await (const { id, state } of ctx.joined ?? []) joined.push(`${id} ${state}`);
+  throwInAStorm('bind', data.key, ctx);
+  return { cause: work.causeOf(...joined), odd: digestOfOdd(data.odd), joined };
 }
 
 const paragraph = z.object({ title: z.string(), body: z.string() });
@@ -186,6 +209,8 @@ export function stagesOf(release: Release): readonly RegisteredStage[] {
     { definition: work.enrich, handler: { handle: enrich } },
     { definition: work.outline, handler: { handle: outline } },
     { definition: work.write, handler: { handle: write } },
+    { definition: work.turn, handler: { handle: turn } },
+    { definition: work.bind, handler: { handle: bind } },
     { definition: letters.sort, handler: { handle: sort } },
     { definition: letters.reply, handler: { handle: reply } },
   ] as unknown as readonly RegisteredStage[];

@@ -2,6 +2,7 @@ import { checkBatchCosts, checkBatchReports } from './check-batch-money.ts';
 import { checkBatchEnds, checkBatchOutputs } from './check-batches.ts';
 import { checkFencingTokens } from './check-fencing-tokens.ts';
 import { checkEffects, checkEnds, checkLeftovers, checkOrigins } from './check-messages.ts';
+import { checkJoins } from './check-joins.ts';
 import { checkMoney, checkReuse } from './check-money.ts';
 import { checkPauses } from './check-pauses.ts';
 import { checkLimits } from './check-limits.ts';
@@ -34,5 +35,6 @@ export function checkInvariants(evidence: Evidence): readonly InvariantResult[] 
     checkProviderBatches(evidence),
     checkBatchCosts(evidence),
     checkBatchReports(evidence),
+    checkJoins(evidence),
   ];
 }

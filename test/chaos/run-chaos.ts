@@ -49,7 +49,7 @@ export interface ChaosRunOptions {
   readonly sabotages?: readonly Sabotage[];
   /** How long to wait, after healing and after the last message is due, until nothing is left to do. */
   readonly patienceMs: number;
-  /** Whether embedded stores have the migrations from the beginning. Default not. */
+  /** Whether the stores have the migrations from the beginning. Default not. */
   readonly isMigrated?: boolean;
   readonly onProgress?: (text: string) => void;
 }
@@ -96,6 +96,7 @@ function simulatorDirectory(directory: string): string {
 
 export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
   const { seed, stores, sabotages, hasBatches = false, onProgress = () => undefined } = options;
+  const { queue = 'redis', isMigrated = false } = options;
   const startedMs = performance.now();
   const directory = mkdtempSync(join(tmpdir(), `millrace-chaos-${seed}-`));
   const opened: { stop(): Promise<void> }[] = [];
@@ -103,7 +104,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
     const simulator = await startSimulator(directory, options);
     opened.push(simulator);
     const servers =
-      stores === 'services' ? await StoreServers.start(directory, options.queue ?? 'redis') : undefined;
+      stores === 'services' ? await StoreServers.start(directory, { queue, isMigrated }) : undefined;
     if (servers !== undefined) opened.push(servers);
     const settings: ChaosSettings = {
       seed,
@@ -114,8 +115,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
       ...(sabotages === undefined ? {} : { sabotages }),
     };
     // What every embedded database of the run is copied from; else each start would make its own.
-    if (stores === 'embedded' && options.isMigrated === true)
-      await fillHostDirectory(join(directory, 'data'));
+    if (stores === 'embedded' && isMigrated) await fillHostDirectory(join(directory, 'data'));
     else if (stores === 'embedded') await makeMigratedPglite();
     const processes = makeProcesses(settings, rolesOf(stores, options.workers), servers);
     opened.push({ stop: () => endAll(processes, (host) => host.kill()) });

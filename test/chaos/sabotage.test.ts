@@ -67,12 +67,29 @@ const silent = [
     sabotage: 'suspects',
     promise: 'I12',
   },
+  {
+    what: 'joins that do not wait: they go on before their branches have ended',
+    sabotage: 'joins',
+    promise: 'I19',
+  },
 ] as const;
 /** The provider's bad day lasts until all of the plan has struck. */
 const badDay: SabotagedRun = {
   messages: 60,
   plan: [{ atShare: 0.85, fault: { kind: 'notify_again', count: 1, salt: 'x' } }],
 };
+
+/** A host leaves a paused stage alone within 200 ms by itself; of a paused model only the ledger knows. */
+const pausesInTurn = (
+  [
+    ['stage', 'triage'],
+    ['model', 'openai/gpt-5-mini'],
+    ['model', 'openai/gpt-4.1-mini'],
+  ] as const
+).map(([scope, value], n) => ({
+  atShare: 0.1 + n / 5,
+  fault: { kind: 'pause', pause: { scope, value, aborts: false }, forMs: 2000 } as const,
+}));
 
 describe('the suite notices', { timeout: 300_000 }, () => {
   // In one process the leases' renewer knows when a message was given out again; between two only the fencing token does.
@@ -84,12 +101,14 @@ describe('the suite notices', { timeout: 300_000 }, () => {
     },
   );
 
-  it('a journal, a budget, failures and marks that are missing at once, each by its own promise', async () => {
+  it('a journal, a budget, failures, joins, marks and a look at pauses that are missing at once, each by its own promise', async () => {
+    const { messages, plan } = badDay;
+    const missing = [...silent, { sabotage: 'pauses', promise: 'I8' } as const];
     const broken = await brokenBy(
-      silent.map(({ sabotage }) => sabotage),
-      badDay,
+      missing.map(({ sabotage }) => sabotage),
+      { messages, plan: [...pausesInTurn, ...plan] },
     );
-    expect(broken.toSorted()).toEqual(silent.map(({ promise }) => promise).toSorted());
+    expect(broken.toSorted()).toEqual(missing.map(({ promise }) => promise).toSorted());
   });
 
   it.runIf(isFullDepth).each(silent)('$what', async ({ sabotage, promise }) => {
@@ -103,17 +122,8 @@ describe('the suite notices', { timeout: 300_000 }, () => {
     expect(broken.filter((name) => name === 'I1' || name === 'I3')).not.toEqual([]);
   });
 
-  it('a missing look at pauses: what is paused goes on', async () => {
-    // A host leaves a paused stage alone within 200 ms by itself; of a paused model only the ledger knows.
-    const plan = [
-      ['stage', 'triage'] as const,
-      ['model', 'openai/gpt-5-mini'] as const,
-      ['model', 'openai/gpt-4.1-mini'] as const,
-    ].map(([scope, value], n) => ({
-      atShare: 0.1 + n / 5,
-      fault: { kind: 'pause', pause: { scope, value, aborts: false }, forMs: 2000 } as const,
-    }));
-    expect(await brokenBy(['pauses'], { messages: 40, plan })).toEqual(['I8']);
+  it.runIf(isFullDepth)('a missing look at pauses: what is paused goes on', async () => {
+    expect(await brokenBy(['pauses'], { messages: 40, plan: pausesInTurn })).toEqual(['I8']);
   });
 
   // An embedded host ends all leases itself when it starts, and its workers claim what is due without being told.

@@ -17,6 +17,7 @@ export const sabotages = [
   'budgets',
   'failures',
   'suspects',
+  'joins',
 ] as const;
 export type Sabotage = (typeof sabotages)[number];
 
@@ -61,7 +62,7 @@ function isSilenced(statement: string, sabotage: Sabotage): boolean {
   return sabotage === 'sweeper' && sweeps.has(statement);
 }
 
-/** How the statements look at pauses, keep what was spent in budgets, note failures, and mark suspect usage. */
+/** How the statements look at pauses, keep what was spent in budgets, note failures, let joins wait, and mark suspect usage. */
 const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>> = {
   pauses: {
     'ledger.claim_messages': ['(select exists (select from millrace.blocks))', 'false'],
@@ -73,6 +74,9 @@ const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string
   },
   failures: {
     'ledger.retry_messages': ['true, f.detail', `true, '{"chain":[]}'`],
+  },
+  joins: {
+    'ledger.finish_messages': ['e.join_id, e.parked_for, e.parked_for,', 'e.join_id, null, null,'],
   },
   suspects: {
     'ledger.settle_calls': ['coalesce(s.is_suspect, false)', 'false'],

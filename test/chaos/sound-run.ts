@@ -28,6 +28,8 @@ export const inherited = {
   parked_for: null,
   order_key: null,
   order_place: null,
+  branch_id: null,
+  join_id: null,
   attempts: 0,
 } as const;
 export const messages: readonly MessageEvidence[] = [
@@ -231,6 +233,7 @@ export const usage = calls.map((made) => ({
 export const sound: Evidence = {
   seed,
   messages,
+  branches: [],
   calls,
   failures: [],
   history,

@@ -35,7 +35,7 @@ async function readMessages(
   const rows = await rowsOf<MessageRow>(
     database,
     'messages',
-    `select id, root_id, parent_id, event_id, type, version, stage, lane, state, fencing_token, parked_for, order_key, order_place::float8 as order_place, team, customer, feature, coalesce(batch, '') as batch, labels,
+    `select id, root_id, parent_id, event_id, type, version, stage, lane, state, fencing_token, parked_for, order_key, order_place::float8 as order_place, branch_id, join_id, team, customer, feature, coalesce(batch, '') as batch, labels,
        attempts, result, error_code, body, body_ref from millrace.messages order by id`,
   );
   return await Promise.all(
@@ -57,6 +57,9 @@ async function readMessages(
 const callsSql = `select id, message_id, fencing_token, provider, model, fallback_from, step, ordinal, attempt, request_kind, state, outcome, settlement,
   (answer is not null or answer_ref is not null) and invalidated_at is null as has_answer, is_suspect, ${millis('reserved_at')} as reserved_ms, ${millis('settled_at')} as settled_ms,
   waste_reason, cost_usd::text as cost_usd, upper_bound_usd::text as upper_bound_usd from millrace.calls order by reserved_at`;
+
+const branchesSql = `select b.id, b.join_id, b.state, j.quorum, j.ended, j.succeeded, j.released_by
+  from millrace.join_branches b join millrace.joins j on j.id = b.join_id order by b.join_id, b.place`;
 
 const failuresSql = `select message_id, fencing_token, code, detail from millrace.failures order by at`;
 
@@ -160,6 +163,7 @@ const [left = { pauses: 0, reserved_usd: '0' }] = await rowsOf<evidence.StoreEvi
 );
 const collected: evidence.StoreEvidence = {
   messages: await readMessages(database, payloads),
+  branches: await rowsOf<evidence.BranchEvidence>(database, 'branches', branchesSql),
   calls: await rowsOf<evidence.CallEvidence>(database, 'calls', callsSql),
   failures: await rowsOf<evidence.FailureEvidence>(database, 'failures', failuresSql),
   history: await rowsOf<evidence.HistoryEvidence>(database, 'history', historySql),

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
+import { fillColumnsDirectory } from '../support/migrated-columns.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { DatabasePath } from './database-path.ts';
 import type { ChaosSettings } from './chaos-settings.ts';
@@ -30,16 +31,21 @@ export class StoreServers {
     this.#postgresUrl = url;
   }
 
-  static async start(directory: string, queueKind: QueueKind): Promise<StoreServers> {
+  /** `isMigrated`: the ledger and the column store have the migrations, which else the first process applies. */
+  static async start(
+    directory: string,
+    { queue: queueKind, isMigrated }: { readonly queue: QueueKind; readonly isMigrated: boolean },
+  ): Promise<StoreServers> {
     const columns = join(directory, 'clickhouse');
-    mkdirSync(columns, { recursive: true });
+    if (isMigrated) await fillColumnsDirectory(columns);
+    else mkdirSync(columns, { recursive: true });
     const clickHouse = new ClickHouseHttpServer(columns);
     const [postgres, queue] = await Promise.all([
       PostgresServer.start({ settings: { max_connections: '60' } }),
       startQueueServer(queueKind),
       clickHouse.start(),
     ]);
-    const url = await postgres.createDatabase('chaos');
+    const url = await (isMigrated ? postgres.createLedger('chaos') : postgres.createDatabase('chaos'));
     return new StoreServers(postgres, queue, clickHouse, url, await DatabasePath.open(url));
   }
 

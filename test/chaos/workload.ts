@@ -15,6 +15,7 @@ import { SeededRandom } from './seeded-random.ts';
  *                     │      └─────► index (embeddings)
  *                     └─► part × n ─► enrich (a tool loop) ─► enriched
  *   report ─► outline (two models) ─► section × n ─► write (JSON) ─► written
+ *                                 └─► leaf × m ─► turn (no model), and bind when all of these have ended, or a quorum of them has
  */
 
 /** What every emission carries: whose it is, its place in the order, and a digest of the answers that led to it. */
@@ -43,6 +44,8 @@ export const Enriched = defineMessage('chaos.enriched').version(1, emitted);
 export const Report = defineMessage('chaos.report').version(1, admitted);
 export const Section = defineMessage('chaos.section').version(1, emitted);
 export const Written = defineMessage('chaos.written').version(1, emitted);
+export const Leaf = defineMessage('chaos.leaf').version(1, emitted);
+export const Bound = defineMessage('chaos.bound').version(1, emitted);
 
 // Short pauses: a run's length is to go into work, and the host's own pauses are fixed.
 export const maxAttempts = 6;
@@ -69,8 +72,11 @@ export const outline = defineStage('outline', {
   ...reports,
   ...entry,
   consumes: Report.upTo(1),
-  emits: [Section.v1],
+  emits: [Section.v1, Leaf.v1],
+  joins: [Bound.v1],
 });
+export const turn = defineStage('turn', { ...reports, consumes: Leaf.upTo(1) });
+export const bind = defineStage('bind', { ...reports, consumes: Bound.upTo(1) });
 /** The sections of a report one after another. */
 export const write = defineStage('write', {
   ...reports,
@@ -169,13 +175,30 @@ export function indexOfEvent(eventId: string): number {
 /** How many messages an admitted one comes to in all, when nothing is given up on. Outputs are not counted. */
 export function messagesOf({ kind, data }: Pick<Admitted, 'kind' | 'data'>): number {
   if (isGuilty(data.key)) return 1;
-  return kind === 'ticket' ? 3 + data.parts : 1 + data.parts;
+  if (kind === 'ticket') return 3 + data.parts;
+  return 1 + data.parts + (isBound(data) ? leavesOf(data.key) + 1 : 0);
+}
+
+/** Whether what follows from a report is waited for. */
+export function isBound({ parts }: { readonly parts?: number | undefined }): boolean {
+  return (parts ?? 0) >= 2;
+}
+
+/** How many leaves a report has: few, and now and then as many as make 200 branches with its sections. */
+export function leavesOf(key: string): number {
+  const byte = createHash('sha256').update(`leaves ${key}`).digest().readUInt8(0);
+  return byte < 4 ? 197 : byte % 6;
+}
+
+/** How many sections and leaves of a report have to succeed before it is bound; undefined: all have to end. */
+export function quorumOf(key: string, branches: number): number | undefined {
+  return isOneOf256('quorum', key, 96) ? Math.max(1, branches - 1) : undefined;
 }
 
 /** What a message that was completed has emitted: a line for each, "consuming stage (or type of output) #index". */
 export function expectedEmissions(
   stage: string,
-  data: { readonly parts?: number | undefined },
+  data: { readonly key: string; readonly parts?: number | undefined },
 ): readonly string[] {
   const parts = Array.from({ length: data.parts ?? 0 }, (_, index) => index);
   switch (stage) {
@@ -186,7 +209,15 @@ export function expectedEmissions(
         ...parts.map((index) => `enrich chaos.part #${index}`),
       ];
     case 'outline':
-      return parts.map((index) => `write chaos.section #${index}`);
+      return [
+        ...parts.map((index) => `write chaos.section #${index}`),
+        ...(isBound(data)
+          ? [
+              ...Array.from({ length: leavesOf(data.key) }, (_, index) => `turn chaos.leaf #${index}`),
+              'bind chaos.bound #0',
+            ]
+          : []),
+      ];
     case 'answer':
       return ['- chaos.answered #0'];
     case 'enrich':

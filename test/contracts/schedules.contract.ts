@@ -289,6 +289,10 @@ export function schedulesContract(database: string, open: () => Promise<SqlDatab
 
     it('of two processes are each run once, wherever one of them dies', async () => {
       let deaths = 0;
+      const died = (error: unknown): void => {
+        if (!(error instanceof Died)) throw error;
+        deaths += 1;
+      };
       for (let dieAt = 0; dieAt < 12; dieAt += 2) {
         fixture = await ScheduleFixture.begin(fixture.database);
         await minutely(4, { name: 'all', missed: 'all' });
@@ -296,10 +300,6 @@ export function schedulesContract(database: string, open: () => Promise<SqlDatab
         await minutely(4, { name: 'last', missed: 'once' });
         const mortal = fixture.process(mortalDatabase(fixture.database, new Mortality(dieAt)));
         const beside = fixture.process();
-        const died = (error: unknown): void => {
-          if (!(error instanceof Died)) throw error;
-          deaths += 1;
-        };
         await Promise.all([fixture.work(mortal).catch(died), fixture.work(beside)]);
         await fixture.work(fixture.process());
         const runs = await fixture.runs();

@@ -63,6 +63,9 @@ import { LimitService } from '../../src/capabilities/limits/limit-service.ts';
 import { SetLimits } from '../../src/capabilities/limits/set-limits.ts';
 import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
+import { EventWaits } from '../../src/engine/ledger/event-waits.ts';
+import { WaitService } from '../../src/capabilities/waits/wait-service.ts';
+import { Pipelines } from '../../src/capabilities/pipelines/pipelines.ts';
 import { Admissions } from '../../src/engine/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/engine/pipeline/message-bodies.ts';
 import { MessageCanceller } from '../../src/engine/pipeline/message-canceller.ts';
@@ -258,6 +261,17 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [
           BatchReports,
           new BatchReports({ database, findPrice: (question) => packagedPriceBook().findPrice(question) }),
+        ],
+        [Pipelines, new Pipelines(registry)],
+        [
+          WaitService,
+          new WaitService({
+            waits: new EventWaits(database),
+            registry,
+            bodies,
+            publisher,
+            clock: systemClock,
+          }),
         ],
         [PauseService, new PauseService(new Blocks({ database, clock: systemClock }))],
         ...provided,

@@ -6,6 +6,7 @@ import { scheduleRequests } from './schedule-requests.ts';
 import type { Preparation } from './good-request.ts';
 import { billed } from './reconciled-calls.ts';
 import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
+import { writeWait } from './waiting-message.ts';
 import { type TwoTeams, writeLedger } from './two-teams.ts';
 
 const reason = 'for the test';
@@ -62,6 +63,11 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
   const newRequest = async () => ({
     id: (await two.operate('post', '/v1/pipelines/support/requests', wish())).id,
   });
+  const cancelledRequest = async (): Promise<{ readonly id: string }> => {
+    const { id } = await newRequest();
+    await two.operate('post', `/v1/requests/${id}/cancel`, {});
+    return { id };
+  };
   const limit = { model: 'openai/gpt-5-mini', requestsPerMinute: 10, tokensPerMinute: 10_000, reason };
   const override = () => ({
     price: {
@@ -200,6 +206,13 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
       return [{ path: { name }, query: { reason } }];
     },
     listModelLimits: nothing,
+    listPipelines: nothing,
+    listWaits: () => Promise.resolve([{ query: { limit: '20', after: randomUUID() } }, {}]),
+    completeWait: async () => {
+      const { token } = await writeWait(two.fixture.database, 'amber');
+      return [{ path: { token }, body: { data: { subject: 'x' }, reason } }];
+    },
+    getPipeline: () => Promise.resolve([{ path: { name: 'support' } }]),
     setModelLimit: () => Promise.resolve([{ body: limit }]),
     resetModelLimit: async () => {
       await two.operate('put', '/v1/model-limits', limit);
@@ -341,6 +354,15 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
         },
         {},
       ]),
+    // It would go on until the request ends.
+    streamRequestEvents: async () => [
+      {
+        path: await cancelledRequest(),
+        query: { after: '1', format: 'ui-message-stream', whenEnded: 'none', token: 'mrs_any' },
+      },
+      { path: await cancelledRequest() },
+    ],
+    createStreamToken: () => Promise.resolve([{ path: { id: two.amber.request } }]),
     getRequest: () => Promise.resolve([{ path: { id: two.amber.request } }]),
     cancelRequest: async () => [{ path: await newRequest(), body: { reason } }],
     deleteRequest: async () => [{ path: await newRequest() }],

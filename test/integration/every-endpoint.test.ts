@@ -27,8 +27,8 @@ const largestSmallBody = 65_536;
 /** In place of an answer that nobody could read. */
 const closed: Answer = { status: 413, headers: {}, body: Buffer.alloc(0) };
 const changed = new ChangedRequests(validator);
-/** Without full depth every fourth change is sent: other ones to the next operation, so that every kind of change comes up. */
-const sentOf = depth({ usual: 4, full: 1 });
+/** Without full depth every eighth change is sent: other ones to the next operation, so that every kind of change comes up. */
+const sentOf = depth({ usual: 8, full: 1 });
 let changes = 0;
 
 let two: TwoTeams;

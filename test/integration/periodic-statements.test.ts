@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { openPayloads, openQueues } from '../../src/host/stores.ts';
+import { MemoryEventLogDriver } from '../../src/drivers/event-log/event-log.memory.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { connectClickHouse } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { LedgerCounts } from '../../src/engine/ledger/ledger-counts.ts';
@@ -162,7 +164,15 @@ describe.skipIf(!canRunHere)('what a host does over and over', { timeout: 300_00
     const host = await Host.over({
       configuration,
       logger: silentLogger,
-      stores: { database: explaining, queues, payloads, columns, isEmbedded: false, close: async () => {} },
+      stores: {
+        database: explaining,
+        queues,
+        payloads,
+        columns,
+        eventLogs: new MemoryEventLogDriver({ clock: systemClock }),
+        isEmbedded: false,
+        close: async () => {},
+      },
     });
     await host.start(stages);
     try {

@@ -107,8 +107,8 @@ describe.each(accounts)('a batch in the mode provider with %s', (account) => {
   it('sends each call once, wherever its process dies', async () => {
     await fixture.reset();
     // The providers share the moments, unless all of them are wanted.
-    let dieAt = isFullDepth ? 0 : 3 * accounts.indexOf(account);
-    for (let isDead = true; isDead; dieAt += isFullDepth ? 1 : 6) {
+    let dieAt = isFullDepth ? 0 : 6 * accounts.indexOf(account);
+    for (let isDead = true; isDead; dieAt += isFullDepth ? 1 : 12) {
       const before = await fixture.bill();
       const doneBefore = await fixture.completed();
       const sentBefore = await batchesSent();

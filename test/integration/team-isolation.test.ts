@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeWait } from './waiting-message.ts';
 import type { ApiOperation } from '../support/api-operations.ts';
 import { type Ask, costAsks } from './cost-asks.ts';
 import { requestTo } from './request-to.ts';
@@ -45,6 +46,10 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   setBudgetLimit: [{ body: { limitUsd: '100', reason: 'x' } }],
   resetBudgetLimit: [{ query: 'reason=x' }],
   listModelLimits: [{}],
+  listPipelines: [{}],
+  listWaits: [{}, { query: 'limit=200' }],
+  completeWait: [{ path: waits.token, body: { data: { subject: 'x' }, reason: 'x' } }],
+  getPipeline: [{}],
   setModelLimit: [{ body: { model: 'openai/gpt-5-mini', requestsPerMinute: 1, reason: 'x' } }],
   resetModelLimit: [{ query: 'model=openai/gpt-5-mini&reason=x' }],
   ...costAsks(period),
@@ -171,6 +176,7 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   getErasure: [{ path: others.erasure }],
 });
 
+let waits: { readonly id: string; readonly token: string };
 let two: TwoTeams;
 let others: AmberIds;
 let operations: readonly ApiOperation[];
@@ -178,6 +184,7 @@ let operations: readonly ApiOperation[];
 beforeAll(async () => {
   two = await openTwoTeams();
   others = two.amber;
+  waits = await writeWait(two.fixture.database, 'amber');
   operations = two.operations.filter(({ scope }) => scope !== undefined);
 });
 afterAll(() => two.close());
@@ -190,7 +197,8 @@ const send = (
   const place = path
     .replace('{id}', id)
     .replace('{month}', '2026-03')
-    .replace('{name}', path.includes('/pipelines/') ? 'support' : 'amber-budget');
+    .replace('{name}', path.includes('/pipelines/') ? 'support' : 'amber-budget')
+    .replace('{token}', id);
   const request = requestTo(two.url)[method](`${place}${query === '' ? '' : `?${query}`}`);
   return request
     .set({ authorization: `Bearer ${key}`, ...(accept === undefined ? {} : { accept }) })
@@ -257,7 +265,7 @@ describe('a key of one team', () => {
         prices: 0,
         schedules: 1,
         runs: 0,
-        messages: 3,
+        messages: 4,
       },
     ]);
   });
@@ -275,6 +283,7 @@ describe('a key of one team', () => {
       'listRequests',
       'listDeadLetters',
       'getBudgets',
+      'listWaits',
     ]) {
       const operation = operations.find((one) => one.id === id);
       if (operation === undefined) throw new Error(`there is an operation ${id}`);

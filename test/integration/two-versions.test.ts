@@ -7,6 +7,8 @@ import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { Millrace } from '../../src/host/millrace.ts';
 import { openColumns, openDatabase, openPayloads, openQueues, type Stores } from '../../src/host/stores.ts';
+import { MemoryEventLogDriver } from '../../src/drivers/event-log/event-log.memory.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
@@ -107,7 +109,15 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('two ve
       await payloads.close();
       await database.close();
     };
-    const stores: Stores = { database, columns, queues, payloads, isEmbedded: false, close };
+    const stores: Stores = {
+      database,
+      columns,
+      queues,
+      payloads,
+      eventLogs: new MemoryEventLogDriver({ clock: systemClock }),
+      isEmbedded: false,
+      close,
+    };
     const host = await Host.over({ configuration, logger: silentLogger, stores, worker: name });
     await host.start(stages);
     running.add(host);

@@ -15,7 +15,7 @@ import { bindLines } from '../../src/engine/export/row-text.ts';
 import { renderUsageLine, type UsageRecord } from '../../src/engine/export/usage-record.ts';
 import { spendRollups } from '../../src/capabilities/costs/spend-rows.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
-import { openMigratedColumns } from '../support/migrated-columns.ts';
+import { fillColumnsDirectory, openMigratedColumns } from '../support/migrated-columns.ts';
 import { rollupTotals } from '../support/spend-rollups.ts';
 import { depth } from '../support/test-depth.ts';
 import {
@@ -230,6 +230,7 @@ describe('export to a ClickHouse server that fails', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-usage-'));
+    await fillColumnsDirectory(directory);
     server = new ClickHouseHttpServer(directory);
     await server.start();
     store = connect(20_000);

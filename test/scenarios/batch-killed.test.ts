@@ -14,10 +14,10 @@ import { type BatchEvidence, planKills, refusedWord, runKilledBatch } from './ki
  * and a bill that is larger by no more than what was in flight when they died.
  */
 
-const itemCount = 300;
+const itemCount = depth({ usual: 160, full: 300 });
 /** Every so manieth is refused by the provider. */
 const refusedEvery = 50;
-const refusedCount = itemCount / refusedEvery;
+const refusedCount = Math.floor(itemCount / refusedEvery);
 const chunkItems = 40;
 const concurrency = 8;
 const stageCount = 2;
@@ -79,7 +79,7 @@ describe('a batch whose hosts are killed', { timeout: 600_000 }, () => {
   };
 
   it(`ends as if nothing had happened, on embedded stores (seed ${testSeed})`, async () => {
-    const kills = depth({ usual: 4, full: 20 });
+    const kills = depth({ usual: 3, full: 20 });
     const killed = await run('embedded', kills, 'embedded');
     expect(killed.billedAtKills).toHaveLength(kills);
     expectAlike(killed, 'embedded');

@@ -14,6 +14,7 @@ import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
+import { fillColumnsDirectory } from '../support/migrated-columns.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
@@ -41,6 +42,7 @@ describe.skipIf(!canRunHere)('two workers under a flood', () => {
     cleanups.push(() => postgres.stop());
     redis = await RedisServer.start();
     cleanups.push(() => redis.stop());
+    await fillColumnsDirectory(join(directory, 'clickhouse'));
     clickHouse = new ClickHouseHttpServer(join(directory, 'clickhouse'));
     cleanups.push(() => clickHouse.stop());
     await clickHouse.start();

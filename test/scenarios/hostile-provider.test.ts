@@ -17,6 +17,8 @@ import { hostileRun } from '../support/hostile-run.ts';
 import { fillHostDirectory } from '../support/migrated-columns.ts';
 import { runMillrace } from '../support/millrace-process.ts';
 import { OtlpReceiver } from '../support/otlp-receiver.ts';
+import { depth } from '../support/test-depth.ts';
+import { shortRunFlags } from '../support/short-run-flags.ts';
 import { findSecret } from '../support/secret-search.ts';
 import { hostileConfiguration, hostileKeys } from './hostile-configuration.ts';
 import type { HostileNews, HostileWork } from './hostile-host.ts';
@@ -34,7 +36,7 @@ const warmUp = 100;
 /** How many calls a message makes at least on average: what fails is tried again. */
 const callsPerMessage = 1.1;
 /** So many messages and dead letters are looked at one by one. */
-const looked = 150;
+const looked = depth({ usual: 50, full: 150 });
 const messages = Math.ceil(fewestCalls / callsPerMessage);
 const batch = 'hostile-batch';
 
@@ -85,7 +87,8 @@ beforeAll(async () => {
   );
   const host = fork(join(import.meta.dirname, 'hostile-host.ts'), [command, configFile], {
     cwd: folder,
-    env: { PATH: programs },
+    env: { PATH: programs, NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] },
+    execArgv: shortRunFlags,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let log = '';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
 import { fillHostDirectory } from '../support/migrated-columns.ts';
+import { shortRunFlags } from '../support/short-run-flags.ts';
 
 const program = fileURLToPath(new URL('../support/fragile-host-process.ts', import.meta.url));
 
@@ -20,7 +21,7 @@ function live(): Promise<{ readonly signal: string | null; readonly printed: str
   return new Promise((resolve, reject) => {
     const child = execFile(
       process.execPath,
-      [program, dataDirectory],
+      [...shortRunFlags, program, dataDirectory],
       { signal: lives.signal },
       (error, stdout, stderr) => {
         if (error !== null && child.signalCode === null) reject(new Error(stderr, { cause: error }));

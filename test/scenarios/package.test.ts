@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SimulatorBill } from '../../src/simulator/bill.ts';
 import { InstalledPackage } from '../support/installed-package.ts';
+import { isFullDepth } from '../support/test-depth.ts';
 import { mistakes, nestApplication } from './package-sources.ts';
 import { fromDocument, documentedFile } from './documented-files.ts';
 
@@ -38,7 +39,7 @@ beforeAll(async () => {
   installed.write('nest-application.ts', nestApplication);
   installed.write('tsconfig.json', documentedFile('tsconfig.json'));
   installed.link('vitest');
-  await installed.compile('typescript');
+  await installed.compile(isFullDepth ? 'typescript' : 'typescript-native');
 }, timeoutMs);
 
 afterAll(() => installed?.close());

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { builtCommand } from '../support/built-package.ts';
 import { fillHostDirectory } from '../support/migrated-columns.ts';
+import { shortRunFlags } from '../support/short-run-flags.ts';
 import { runCommand } from '../support/run-command.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'millrace-signals-'));
@@ -93,7 +94,7 @@ const start = async (name: string, handlerMs: number) => await startProgram(prog
 async function startProgram(file: string, name: string, ...more: readonly string[]) {
   const dataDirectory = join(home, name);
   await fillHostDirectory(dataDirectory);
-  const child = spawn(process.execPath, [file, dataDirectory, ...more], { stdio: 'pipe' });
+  const child = spawn(process.execPath, [...shortRunFlags, file, dataDirectory, ...more], { stdio: 'pipe' });
   const { pid } = child;
   if (pid === undefined) throw new Error('the program did not start');
   children.add(pid);

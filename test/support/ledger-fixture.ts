@@ -131,6 +131,8 @@ export async function outboxLines(database: SqlDatabase, target: ExportTarget): 
 
 /** What a test of the ledger begins without. */
 const emptiedTables = [
+  'millrace.join_branches',
+  'millrace.joins',
   'millrace.messages',
   'millrace.failures',
   'millrace.calls',

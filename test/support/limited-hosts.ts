@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateText } from 'ai';
@@ -12,6 +12,7 @@ import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.t
 import type { BillEntry } from '../../src/simulator/bill.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from './clickhouse-http-server.ts';
+import { fillColumnsDirectory } from './migrated-columns.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { RedisServer } from './redis-server.ts';
 import { SimulatorServer } from './simulator-server.ts';
@@ -82,7 +83,7 @@ export class LimitedHosts {
     isConfigured,
   }: LimitedHostsOptions): Promise<LimitedHosts> {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-limits-'));
-    mkdirSync(join(directory, 'columns'));
+    await fillColumnsDirectory(join(directory, 'columns'));
     const columns = new ClickHouseHttpServer(join(directory, 'columns'));
     const [postgres, redis, simulator] = await Promise.all([
       PostgresServer.start(),

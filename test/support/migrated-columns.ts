@@ -49,8 +49,13 @@ export async function newHostDirectory(prefix: string): Promise<string> {
  * have one only.
  */
 export async function fillHostDirectory(directory: string): Promise<void> {
-  await copyMigratedColumns({ directory: join(directory, 'usage'), database: hostDatabase });
+  await fillColumnsDirectory(join(directory, 'usage'));
   await copyMigratedLedger(join(directory, 'ledger'));
+}
+
+/** Gives the column store of hosts, in a directory that is empty or not there, the migrations; under the same condition. */
+export async function fillColumnsDirectory(directory: string): Promise<void> {
+  await copyMigratedColumns({ directory, database: hostDatabase });
 }
 
 async function copyMigratedColumns({ directory, database }: ChdbOptions): Promise<void> {

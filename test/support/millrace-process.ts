@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { builtCommand } from './built-package.ts';
+import { shortRunFlags } from './short-run-flags.ts';
 
 /** A run of the built command that has ended. */
 export interface EndedCommand {
@@ -23,7 +24,7 @@ export async function startMillrace(args: readonly string[], cwd: string): Promi
   const environment = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(?:MILLRACE_|OPENAI_|ANTHROPIC_|npm_)/.test(name)),
   );
-  const child = spawn(process.execPath, [command, ...args], {
+  const child = spawn(process.execPath, [...shortRunFlags, command, ...args], {
     cwd,
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -6,6 +6,8 @@ import { generateText } from 'ai';
 import { z } from 'zod';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { MemoryEventLogDriver } from '../../src/drivers/event-log/event-log.memory.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
@@ -166,6 +168,7 @@ export class PausedHosts {
         columns: this.#columns,
         queues,
         payloads,
+        eventLogs: new MemoryEventLogDriver({ clock: systemClock }),
         isEmbedded: false,
         close: async () => {
           await queues.close();

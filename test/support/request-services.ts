@@ -1,6 +1,7 @@
 import { openRequests } from '../../src/capabilities/requests/open-requests.ts';
 import { requestsSettings } from '../../src/capabilities/requests/requests-settings.ts';
 import type { Provided } from '../../src/capabilities/capability.ts';
+import { MemoryEventLogDriver } from '../../src/drivers/event-log/event-log.memory.ts';
 import type { PayloadStore } from '../../src/drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import type { Admissions } from '../../src/engine/pipeline/admissions.ts';
@@ -38,6 +39,7 @@ export function requestParts({
   return openRequests({
     ...stores,
     settings: { requests: requestsSettings.parse(settings), retention: { finishedDays: 30 } },
+    eventLogs: new MemoryEventLogDriver({ clock: systemClock }),
     clock: systemClock,
     logger: silentLogger,
     metrics: createMetrics(metricCatalogue),

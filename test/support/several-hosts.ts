@@ -5,8 +5,9 @@ import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { openDatabase, openPayloads, openQueues } from '../../src/host/stores.ts';
+import { MemoryEventLogDriver } from '../../src/drivers/event-log/event-log.memory.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
-import type { Clock } from '../../src/kernel/clock.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import type { ProviderConfig } from '../../src/engine/providers/provider-config.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
@@ -86,6 +87,7 @@ export class SeveralHosts {
       queues,
       payloads,
       columns: this.#columns,
+      eventLogs: new MemoryEventLogDriver({ clock: systemClock }),
       isEmbedded: false,
       close: async () => {
         await queues.close();

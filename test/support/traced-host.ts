@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { MemoryEventLogDriver } from '../../src/drivers/event-log/event-log.memory.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
 import { ScriptedModel, type ScriptedUsage } from '../../src/testing/scripted-model.ts';
@@ -67,6 +69,7 @@ export async function startTracedHost(options: TracedHostOptions): Promise<Trace
       payloads: await new FilesPayloadStore({ directory }).open(new Date()),
       queues,
       columns: absentColumns,
+      eventLogs: new MemoryEventLogDriver({ clock: systemClock }),
       isEmbedded: true,
       close: () => database.close(),
     },

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { MemoryEventLogDriver } from '../../src/drivers/event-log/event-log.memory.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
@@ -87,6 +89,7 @@ export async function startWorkerHosts(
           queues,
           payloads,
           columns: absentColumns,
+          eventLogs: new MemoryEventLogDriver({ clock: systemClock }),
           isEmbedded: false,
           async close() {
             await queues.close();

@@ -1,6 +1,7 @@
 import { APP_GUARD } from '@nestjs/core';
 import { authenticationModeToken, type AuthenticationMode } from '../../http/authentication-mode.ts';
 import { callerIdentificationToken } from '../../http/caller.ts';
+import { type UrlTokens, urlTokensToken } from '../../http/url-tokens.ts';
 import { ApiKeys } from './api-keys.ts';
 import { auditListSchema } from './audit-documents.ts';
 import { AuditLog } from './audit-log.ts';
@@ -26,9 +27,9 @@ export const httpPart: HttpPart = {
   providers: [
     {
       provide: RequestAuthentication,
-      inject: [ApiKeys, People, authenticationModeToken],
-      useFactory: (keys: ApiKeys, people: People, mode: AuthenticationMode) =>
-        new RequestAuthentication(keys, people, mode),
+      inject: [ApiKeys, People, authenticationModeToken, { token: urlTokensToken, optional: true }],
+      useFactory: (keys: ApiKeys, people: People, mode: AuthenticationMode, urlTokens?: UrlTokens) =>
+        new RequestAuthentication(keys, people, mode, urlTokens),
     },
     { provide: callerIdentificationToken, useExisting: RequestAuthentication },
     { provide: APP_GUARD, useClass: AuthenticationGuard },

@@ -6,6 +6,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import { isLoopbackAddress, isLoopbackHost } from '../../http/loopback.ts';
 import type { AuthenticationMode } from '../../http/authentication-mode.ts';
 import type { CallerIdentification } from '../../http/caller.ts';
+import type { UrlTokens } from '../../http/url-tokens.ts';
 import { headerOf, remoteAddressOf } from '../../http/request-facts.ts';
 
 const bearer = /^Bearer +([\w.~+/-]+=*) *$/i;
@@ -15,9 +16,11 @@ export class RequestAuthentication implements CallerIdentification {
   readonly #keys: ApiKeys;
   readonly #people: People;
   readonly #mode: AuthenticationMode;
+  readonly #urlTokens: UrlTokens | undefined;
   readonly #known = new WeakMap<object, ApiKeyIdentity>();
 
-  constructor(keys: ApiKeys, people: People, mode: AuthenticationMode) {
+  constructor(keys: ApiKeys, people: People, mode: AuthenticationMode, urlTokens?: UrlTokens) {
+    this.#urlTokens = urlTokens;
     this.#keys = keys;
     this.#people = people;
     this.#mode = mode;
@@ -33,6 +36,8 @@ export class RequestAuthentication implements CallerIdentification {
   }
 
   async #bearer(request: object): Promise<ApiKeyIdentity> {
+    const byToken = await this.#urlTokens?.identify(request);
+    if (byToken !== undefined) return byToken;
     const header = headerOf(request, 'authorization');
     if (header === undefined) throw unauthenticated('The request carries no API key.');
     const text = bearer.exec(header)?.[1];

@@ -163,10 +163,12 @@ export const eraseMessages = named(
      select m.id, m.body_ref from millrace.messages m
      where m.id > $5::uuid and m.sweep_at is null and ${selected} and ($3::uuid is not null or m.customer is distinct from $4::text)
      order by m.id limit $6 for update),
+   waits as (delete from millrace.event_waits w using chosen m where w.id = m.id returning w.default_ref),
    payloads as (
      insert into millrace.payload_removals (reference)
      select distinct reference from (
        select body_ref as reference from chosen
+       union all select default_ref from waits
        union all select c.answer_ref from millrace.calls c join chosen m on m.id = c.message_id) r
      where reference is not null
      on conflict (reference) do update set due_at = clock_timestamp()),
@@ -175,6 +177,7 @@ export const eraseMessages = named(
      from chosen m where m.id = c.message_id),
    notes as (
      update millrace.failures f set detail = '{"erased":true}' from chosen m where m.id = f.message_id),
+   tokens as (delete from millrace.event_wait_tokens t using chosen m where t.wait_id = m.id),
    put_off as (
      delete from millrace.deferred_calls d using chosen m where m.id = d.message_id and d.state = 'settled'),
    -- A digest tells what was asked to whoever can guess it. That an answer was shared stays.

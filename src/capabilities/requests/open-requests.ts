@@ -3,12 +3,14 @@ import { composeRequests } from './compose-requests.ts';
 import { EndJob } from './ends/end-job.ts';
 import { EndWatcher } from './ends/end-watcher.ts';
 import { RequestRetention } from './ends/request-retention.ts';
+import { openEvents } from './events/open-events.ts';
 import type { requestMetrics } from './request-metrics.ts';
 import type { requestNames } from './request-names.ts';
 import { RequestService } from './request-service.ts';
 import type { RequestsSettings } from './requests-settings.ts';
 import { readRequestGauges } from './state/request-gauges.ts';
 import { RequestEnds } from './state/request-ends.ts';
+import { RequestStore } from './state/request-store.ts';
 import { maxWaitToken } from './wait-preference.ts';
 
 /** What requests read of the configuration. */
@@ -25,6 +27,7 @@ export function openRequests({
   settings: { requests: settings, retention },
   database,
   payloads,
+  eventLogs,
   clock,
   logger,
   metrics,
@@ -52,22 +55,42 @@ export function openRequests({
   watcher.watch(endedMessages);
   const job = new EndJob({ ledger: endLedger, recorder, canceller });
   const retained = new RequestRetention(database, retention);
+  const events = openEvents({
+    settings: settings.streams,
+    database,
+    eventLogs,
+    clock,
+    logger,
+    metrics,
+    bounds,
+    ends,
+    store: new RequestStore(database),
+    service,
+    canceller,
+  });
   return {
     services: [
+      ...events.services,
       [RequestService, service],
       [RequestEnds, ends],
       [maxWaitToken, settings.maxWaitSeconds],
     ],
+    hooks: events.hooks,
     jobs: [
+      ...events.jobs,
       { name: 'request_ends', intervalMs: endsMs, runsIn: 'maintenance', turn: () => job.turn() },
       { name: 'prune_requests', intervalMs: pruneMs, runsIn: 'maintenance', turn: () => retained.prune() },
     ],
-    readGauges: async () => {
+    readGauges: async (reading) => {
+      await events.readGauges(reading);
       const { open, oldestSeconds } = await readRequestGauges(database);
       metrics.set('requests_open', {}, open);
       metrics.set('request_oldest_open_seconds', {}, oldestSeconds);
       metrics.set('request_waits', {}, waiter.waits);
     },
-    stop: () => watcher.drain(),
+    stop: async () => {
+      await watcher.drain();
+      await events.stop();
+    },
   };
 }

@@ -1,5 +1,6 @@
 import type { EngineCatalogue } from '../../engine/metrics/engine-metrics.ts';
 import type { MetricCatalogue } from '../../telemetry/metric-definition.ts';
+import { streamMetrics } from './events/stream-metrics.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 
 /** How requests end, as the metrics name it. */
@@ -50,6 +51,7 @@ export const requestMetrics = {
     labels: {},
     help: 'Answers of this process that wait for the end of a request.',
   },
+  ...streamMetrics,
 } as const satisfies MetricCatalogue;
 
 /** What this capability reports to: its own metrics beside those of the engine. */

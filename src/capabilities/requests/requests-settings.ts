@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { streamSettings } from './events/stream-settings.ts';
 import { lanes } from '../../engine/pipeline/lane.ts';
 import { setting, wholeNumber } from '../../kernel/setting.ts';
 
@@ -41,6 +42,7 @@ export const requestsSettings = z
       env: 'MILLRACE_REQUESTS_RESULT_BYTES',
       help: 'The largest result; a request whose pipeline says more fails.',
     }),
+    streams: streamSettings,
   })
   .prefault({});
 

@@ -66,13 +66,13 @@ export const listDueRuns = named(
   `select r.schedule_id, r.at, r.kind, r.message, r.planned_at, s.offset_ms, s.overlap, before.is_open,
      extract(epoch from statement_timestamp())::float8 * 1000 as now_ms
    from (select d.* from millrace.schedule_runs d where d.state = 'due' and d.try_at <= statement_timestamp()
-     order by d.try_at, d.schedule_id, d.at limit $1) r
+     order by d.try_at, d.schedule_id, d.at, d.kind limit $1) r
    join millrace.schedules s on s.id = r.schedule_id
    cross join lateral (select coalesce((
      select case when s.overlap = 'skip' then ${isOpen} else false end
      from millrace.schedule_runs p where p.schedule_id = r.schedule_id and p.state = 'started'
-     order by p.ended_at desc, p.at desc limit 1), false) as is_open) before
-   order by r.try_at, r.schedule_id, r.at`,
+     order by p.ended_at desc, p.schedule_id, p.at desc, p.kind limit 1), false) as is_open) before
+   order by r.try_at, r.schedule_id, r.at, r.kind`,
 );
 
 /**
@@ -139,7 +139,7 @@ export const readScheduleGauges = named(
      count(*) filter (where s.paused_at is null and s.failing_since is null and s.next_at is null)::int as ended,
      coalesce(max(extract(epoch from statement_timestamp() - s.due_at)), 0)::float8 as unplanned_seconds,
      coalesce((select extract(epoch from statement_timestamp() - r.planned_at) from millrace.schedule_runs r
-       where r.state = 'due' order by r.try_at, r.schedule_id, r.at limit 1), 0)::float8 as unstarted_seconds
+       where r.state = 'due' order by r.try_at, r.schedule_id, r.at, r.kind limit 1), 0)::float8 as unstarted_seconds
    from millrace.schedules s`,
 );
 

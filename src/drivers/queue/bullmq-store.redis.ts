@@ -1,5 +1,6 @@
 import { createRedisBackend } from 'bullmq';
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { connectRedis, endRedis, failingAtOnce } from '../redis-connection.ts';
 import type { BullMqBackend, BullMqStore, ConsumerConnection } from './bullmq-store.ts';
 
 export interface RedisStoreOptions {
@@ -8,8 +9,6 @@ export interface RedisStoreOptions {
   readonly prefix: string;
 }
 
-const commandTimeoutMs = 10_000;
-const connectTimeoutMs = 10_000;
 const oldestGoodVersion = [6, 2];
 
 /** BullMQ on Redis. */
@@ -30,13 +29,8 @@ export class RedisStore implements BullMqStore {
 
   /** Connects. Throws what the client throws when Redis cannot be reached. */
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
-    const redis = connect(options.url, {
-      lazyConnect: true,
-      // A call fails at once when Redis is away; what it wanted to add is safe in the ledger.
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      commandTimeout: commandTimeoutMs,
-    });
+    // A call fails at once when Redis is away; what it wanted to add is safe in the ledger.
+    const redis = connectRedis(options.url, { lazyConnect: true, ...failingAtOnce });
     // What ended the connection, such as a certificate, is passed to this listener only; the call fails because the connection ended.
     let reason: Error | undefined;
     redis.on('error', (error: Error) => (reason = error));
@@ -54,7 +48,7 @@ export class RedisStore implements BullMqStore {
   }
 
   connectConsumer(): ConsumerConnection {
-    const redis = connect(this.#url, { maxRetriesPerRequest: null });
+    const redis = connectRedis(this.#url, { maxRetriesPerRequest: null });
     // BullMQ makes a second one from it to block on, and cannot end that one while Redis is away.
     const duplicates: Redis[] = [];
     const duplicate = redis.duplicate.bind(redis);
@@ -67,7 +61,7 @@ export class RedisStore implements BullMqStore {
       backend: backendOn(redis),
       isUp: () => redis.status === 'ready',
       close: async () => {
-        await Promise.all([redis, ...duplicates].map(end));
+        await Promise.all([redis, ...duplicates].map(endRedis));
       },
     };
   }
@@ -107,41 +101,8 @@ export class RedisStore implements BullMqStore {
   }
 
   close(): Promise<void> {
-    return end(this.#redis);
+    return endRedis(this.#redis);
   }
-}
-
-function connect(url: string, options: Omit<RedisOptions, 'replyMapping'>): Redis {
-  const redis = new Redis(url, {
-    connectTimeout: connectTimeoutMs,
-    keepAlive: 10_000,
-    retryStrategy: (attempt) => Math.min(attempt * 50, 1000),
-    ...options,
-  });
-  // A command that is waited for fails; between commands the client reconnects by itself.
-  redis.on('error', () => undefined);
-  // Every queue and worker on it listens.
-  redis.setMaxListeners(0);
-  return redis;
-}
-
-/**
- * Ends a client for good, so that every command that still waits on it fails. A client that is asked to disconnect
- * while it waits to connect again would do neither, so it makes one last attempt.
- */
-async function end(redis: Redis): Promise<void> {
-  redis.options.retryStrategy = () => null;
-  if (redis.status === 'end') return;
-  const ended = new Promise((resolve) => redis.once('end', resolve));
-  if (redis.status === 'reconnecting') {
-    await redis.connect().then(
-      () => redis.disconnect(),
-      () => undefined,
-    );
-  } else {
-    redis.disconnect();
-  }
-  await ended;
 }
 
 function backendOn(redis: Redis): BullMqBackend {

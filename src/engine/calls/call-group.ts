@@ -6,6 +6,7 @@ import type { CallInFlight } from './call-in-flight.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
 import type { CallPlace } from './call-opening.ts';
 import type { CallMaker } from './call-maker.ts';
+import type { CallObserver } from './call-observer.ts';
 import type { Parked } from '../parked.ts';
 import { CascadeLanguageModel } from './cascade-language-model.ts';
 import { type PlaceInCascade, placesOfCascade } from './cascade-places.ts';
@@ -38,6 +39,8 @@ export interface CallGroupOptions {
   readonly maker: CallMaker;
   readonly given: GivenAnswers;
   readonly recorded: RecordedAnswers;
+  /** Who follows them while they are made. */
+  readonly observer?: CallObserver | undefined;
 }
 
 export class CallGroup implements CallOpener {
@@ -88,7 +91,7 @@ export class CallGroup implements CallOpener {
     reference: string,
     { step, cascade, ...use }: ModelUse & { readonly step: string; readonly cascade?: CascadeRule },
   ): MeteredLanguageModel {
-    const { models } = this.#options;
+    const { models, observer } = this.#options;
     return new MeteredLanguageModel({
       target: models.languageModel(reference),
       fallback: models.fallbackOf(reference, use.fallback),
@@ -101,6 +104,7 @@ export class CallGroup implements CallOpener {
       cascade,
       calls: this,
       given: this.given,
+      beginAnswer: use.publish === true ? () => observer?.beginAnswer(step) : undefined,
     });
   }
 
@@ -219,9 +223,13 @@ export class CallGroup implements CallOpener {
   }
 
   #begin(inFlight: CallInFlight, userSignal: AbortSignal | undefined): MeteredCall {
-    const call = this.#options.inAir.begin(inFlight, {
+    const { inAir, observer } = this.#options;
+    const call = inAir.begin(inFlight, {
       userSignal,
-      onSettled: (end) => this.#spend.add(end),
+      onSettled: (end) => {
+        this.#spend.add(end);
+        observer?.settled(inFlight.facts, end);
+      },
       onEnd: (ended) => this.#open.delete(ended),
     });
     this.#open.add(call);

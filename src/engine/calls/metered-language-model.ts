@@ -10,6 +10,7 @@ import { invariant } from '../../kernel/invariant.ts';
 import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
 import { failedStream, streamOf } from './answer-streams.ts';
 import type { ReuseRule } from './call-journal.ts';
+import type { AnswerObserver } from './call-observer.ts';
 import type { CallOpener, CallQuestion, FallbackModel, OpenedCall } from './call-opener.ts';
 import { type CascadeRule, judgeInCascade, type JudgedAnswer } from './cascade-rule.ts';
 import { type CallReport, reportOfFailure, providerRequestIdOf, type TokenCounter } from './call-report.ts';
@@ -62,6 +63,8 @@ export interface MeteredLanguageModelOptions {
   readonly cascade?: CascadeRule | undefined;
   readonly calls: CallOpener;
   readonly given: GivenAnswers;
+  /** Where the text of an answer goes while it comes. Default nowhere. */
+  readonly beginAnswer?: (() => AnswerObserver | undefined) | undefined;
 }
 
 /**
@@ -126,6 +129,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     if (fault !== undefined) throw fault;
     if (verdict === 'escalated') return undefined;
     this.#noteGiven(call.id, answer);
+    this.#publish(answer);
     return result;
   }
 
@@ -171,6 +175,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
         counterOf: (text) => tokenCounter(target, options, text),
         faultOf: (answer) => this.#faultOf(answer),
         onGiven: (answer) => this.#noteGiven(call.id, answer),
+        observer: this.#options.beginAnswer?.(),
       }),
     );
     return { ...result, stream };
@@ -204,6 +209,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       if (stands === 'escalated') return undefined;
     }
     this.#noteGiven(id, answer, reject);
+    this.#publish(answer);
     return answer;
   }
 
@@ -236,6 +242,15 @@ export class MeteredLanguageModel implements LanguageModelV4 {
 
   #faultOf(answer: LanguageAnswer): AppError | undefined {
     return faultOfAnswer(answer, this.#options.rules, this.#options.step);
+  }
+
+  /** A whole answer, to whoever follows. */
+  #publish({ content }: LanguageAnswer): void {
+    const observer = this.#options.beginAnswer?.();
+    if (observer === undefined) return;
+    for (const part of content)
+      if (part.type === 'text' || part.type === 'reasoning') observer.text(part.type, part.text);
+    observer.end();
   }
 
   #noteGiven(callId: Uuid, answer: LanguageAnswer, reject?: GivenAnswer['reject']): void {

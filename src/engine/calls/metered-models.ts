@@ -5,6 +5,7 @@ import { invariant } from '../../kernel/invariant.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { RecordedCall } from '../ledger/call-ledger.ts';
 import type { CallDeferring } from './call-deferring.ts';
+import type { CallObserver } from './call-observer.ts';
 import type { OwningMessage } from './call-maker.ts';
 import { CallGroup } from './call-group.ts';
 import type { CallsInAir } from './calls-in-air.ts';
@@ -36,6 +37,8 @@ export interface ScopeOptions {
   readonly signal: AbortSignal;
   /** The calls that were made for the message before, when they are known already. */
   readonly journal?: readonly RecordedCall[];
+  /** Who follows the calls while they are made. */
+  readonly observer?: CallObserver | undefined;
 }
 
 /** Where metered models come from: one scope for each run of a handler, or for work outside a stage. */
@@ -47,7 +50,7 @@ export class MeteredModels {
   }
 
   /** Opens a scope. Whoever opens it closes it, also when its work failed. */
-  openScope({ origin, message, signal, journal }: ScopeOptions): CallGroup {
+  openScope({ origin, message, signal, journal, observer }: ScopeOptions): CallGroup {
     invariant(journal === undefined || message !== undefined, 'a journal belongs to a message');
     const { models, deferring, inAir, microBatches, recorded, clock } = this.#services;
     const owner = { origin, message };
@@ -60,6 +63,7 @@ export class MeteredModels {
       maker: { owner, idRoot, signal },
       given: new GivenAnswers(recorded, owner),
       recorded: new RecordedAnswers(recorded, owner, journal),
+      observer,
     });
   }
 

@@ -1,6 +1,7 @@
 import type { ReadableStreamReadResult } from 'node:stream/web';
 import { InvalidResponseDataError, type LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import type { AppError } from '../../kernel/app-error.ts';
+import type { AnswerObserver } from './call-observer.ts';
 import { type CallReport, providerRequestIdOf, type TokenCounter } from './call-report.ts';
 import {
   abortFailure,
@@ -46,6 +47,8 @@ export interface MeteredStreamOptions {
   readonly faultOf: (answer: LanguageAnswer) => AppError | undefined;
   /** The whole answer goes to the consumer. */
   readonly onGiven: (answer: LanguageAnswer) => void;
+  /** Where its text goes as well, as it comes. */
+  readonly observer?: AnswerObserver | undefined;
   /** Counts the request, and the given text of the answer. */
   readonly counterOf: (answerText: () => string) => TokenCounter;
 }
@@ -119,7 +122,7 @@ class MeteredStream {
   /** The consumer leaves: what came so far is settled, and the request is ended. */
   async cancel(reason: unknown): Promise<void> {
     if (this.#hasEnded) return;
-    this.#hasEnded = true;
+    this.#endWith();
     const { call } = this.#options;
     const understood = call.understand(() => this.#report({ ...abortFailure(reason), kind: 'aborted' }));
     call.abort(reason);
@@ -150,7 +153,15 @@ class MeteredStream {
       call.markFirstChunk();
     }
     controller.enqueue(part);
+    const { observer } = this.#options;
+    if (part.type === 'text-delta') observer?.text('text', part.delta);
+    else if (part.type === 'reasoning-delta') observer?.text('reasoning', part.delta);
     return true;
+  }
+
+  #endWith(): void {
+    this.#hasEnded = true;
+    this.#options.observer?.end();
   }
 
   /** What the provider's own words say; undefined when it reported no error. */
@@ -195,7 +206,7 @@ class MeteredStream {
       await call.settle(report);
       if (fault !== undefined) throw fault;
     } catch (error) {
-      this.#hasEnded = true;
+      this.#endWith();
       void this.#reader.cancel().catch(() => undefined);
       controller.error(error);
       return;
@@ -213,7 +224,7 @@ class MeteredStream {
       );
       return;
     }
-    this.#hasEnded = true;
+    this.#endWith();
     controller.close();
   }
 
@@ -245,7 +256,7 @@ class MeteredStream {
     cause: unknown,
   ): Promise<void> {
     if (this.#hasEnded) return;
-    this.#hasEnded = true;
+    this.#endWith();
     const { call } = this.#options;
     void this.#reader.cancel().catch(() => undefined);
     try {

@@ -15,6 +15,8 @@ export interface ModelUse {
   readonly seed?: 'derived';
   /** Language models: who is asked while the model's circuit is not closed; false for nobody. Default: as configured. */
   readonly fallback?: string | false;
+  /** Language models: whether the text of answers goes to whoever follows the run, while it comes. Default false. */
+  readonly publish?: boolean;
   /** Embedding models: whether requests of several messages leave as one, and how. Default false. */
   readonly microBatch?: boolean | MicroBatchOptions;
 }

@@ -56,6 +56,47 @@ export interface Emission {
   readonly start?: Start | undefined;
   /** The process that emits it would begin it at once, under a lease of this length. */
   readonly leaseMs?: number | undefined;
+  /** The branch of a join that it begins, or is a part of from the beginning; without one it belongs to its parent's. */
+  readonly branch?: EmittedBranch | undefined;
+  /** The join that it comes after. */
+  readonly joinId?: Uuid | undefined;
+  /** It may not be taken before that is over. */
+  readonly waits?: EmittedWait | undefined;
+}
+
+/** The branch of a join that an emission begins. */
+export interface EmittedBranch {
+  readonly id: Uuid;
+  /** What follows from the emission is outside of it. */
+  readonly isMessageOnly: boolean;
+}
+
+/** What an emission waits for. */
+export interface EmittedWait {
+  /** Its name in `parked_for`. */
+  readonly parkedFor: string;
+  /** It goes on after that time, whatever has happened; undefined: never by itself. */
+  readonly timeoutMs: number | undefined;
+  /** What is waited for, in words, where that is an outside event. */
+  readonly note?: string | undefined;
+  /** The data that it goes on with when nobody gave it any in time. */
+  readonly otherwise?: { readonly body: StoredBody; readonly bodyBytes: number } | undefined;
+}
+
+/** Emissions of one message that others come after. */
+export interface Join {
+  readonly id: Uuid;
+  /** How many branches have to succeed; undefined: all have to end. */
+  readonly quorum: number | undefined;
+  /** In their order. */
+  readonly branches: readonly JoinBranch[];
+}
+
+export interface JoinBranch {
+  readonly id: Uuid;
+  readonly type: string;
+  /** An output of the pipeline, which is complete as it is written. */
+  readonly isOutput: boolean;
 }
 
 /** What a finish did. */
@@ -77,6 +118,8 @@ export interface Finish extends RunRef {
   /** JSON of what the handler returned. */
   readonly result: string | undefined;
   readonly emissions: readonly Emission[];
+  /** Which of them wait for which. */
+  readonly joins?: readonly Join[];
   /** Of the handler's run. */
   readonly durationMs: number;
 }

@@ -216,6 +216,7 @@ export class MessageLedger {
       jsonRows(items.map(({ row }) => row)),
       placedJsonRows(items.flatMap(({ emissions }) => emissions)),
       this.#worker,
+      jsonRows(items.flatMap(({ joins }) => joins)),
     ]);
     const leased = leasedAmong(rows.filter((row) => row.fencing_token === null));
     const done = rows.flatMap(({ id, fencing_token }) =>

@@ -1,7 +1,17 @@
 import { type JsonRow, jsonRow } from '../../drivers/sql-database/json-rows.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { Start } from '../../messages/start-time.ts';
-import type { Admission, Emission, End, Finish, Park, Retry, RunRef } from './message-changes.ts';
+import type {
+  Admission,
+  EmittedWait,
+  Emission,
+  End,
+  Finish,
+  Park,
+  Retry,
+  RunRef,
+} from './message-changes.ts';
+import { joinRow } from './join-rows.ts';
 import { outcomeDetail } from './record-detail.ts';
 import { originColumns, type StoredBody } from './stored-message.ts';
 
@@ -23,6 +33,7 @@ export interface EndRow extends RunRow {
 /** A run that ended well, with what it emitted. */
 export interface FinishRow extends RunRow {
   readonly emissions: readonly JsonRow[];
+  readonly joins: readonly JsonRow[];
 }
 
 export interface AdmissionRow {
@@ -73,6 +84,7 @@ export function finishRow(finish: Finish): FinishRow {
       detail: outcomeDetail(durationMs),
     })),
     emissions: finish.emissions.map((emission) => emissionRow(finish, emission)),
+    joins: (finish.joins ?? []).map((join) => joinRow(finish, join)),
   };
 }
 
@@ -136,8 +148,26 @@ function emissionRow(parent: Finish, emission: Emission): JsonRow {
     body_bytes: emission.bodyBytes,
     order_key: emission.orderKey,
     lease_ms: emission.leaseMs,
+    branch_id: emission.branch?.id,
+    ends_branch: emission.branch?.isMessageOnly === true ? true : undefined,
+    join_id: emission.joinId,
+    parked_for: emission.waits?.parkedFor,
+    ...waitColumns(emission.waits),
     ...startColumns(emission.start),
   }));
+}
+
+function waitColumns(waits: EmittedWait | undefined): Readonly<Record<string, unknown>> {
+  const { timeoutMs, note, otherwise } = waits ?? {};
+  if (otherwise === undefined) return { wait_ms: timeoutMs, note };
+  const { body, body_ref } = bodyColumns(otherwise.body);
+  return {
+    wait_ms: timeoutMs,
+    note,
+    default_body: body,
+    default_ref: body_ref,
+    default_bytes: otherwise.bodyBytes,
+  };
 }
 
 function startColumns(start: Start | undefined): { start_at?: string; start_in_ms?: number } {

@@ -1,4 +1,6 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { writtenEventWaits } from './event-wait-sql.ts';
+import { writtenJoins } from './join-sql.ts';
 import { dueInTurn, newPlace, releaseEarlier, releaseNext } from './order-sql.ts';
 import { laterStart, orderedFromStart, waitsForStart } from './start-sql.ts';
 
@@ -14,7 +16,8 @@ export const leaseGrace = `interval '1 second'`;
 
 export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
   m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
-  m.body, m.body_ref, m.fencing_token, m.deliveries, m.attempts, m.invalid_output_attempts, m.prior_attempts, m.expired_leases, m.available_at, m.order_key, m.hops`;
+  m.body, m.body_ref, m.fencing_token, m.deliveries, m.attempts, m.invalid_output_attempts, m.prior_attempts, m.expired_leases, m.available_at, m.order_key, m.hops,
+  m.branch_id, m.ends_branch, m.join_id, m.is_expired`;
 
 /**
  * Which rows of `told` are leased as they are written: those that their process would begin at once (`lease_ms`), where their stage
@@ -92,8 +95,9 @@ export const renewLeases = named(
 );
 
 /**
- * $1 finished messages, $2 their emissions, $3 the worker. The end of a message, everything that it emitted and the place of its
- * record in the outbox stand or fall together, and only the holder of the fencing token gets them in.
+ * $1 finished messages, $2 their emissions, $3 the worker, $4 the joins of emissions. The end of a message, everything that it emitted and
+ * the place of its record in the outbox stand or fall together, and only the holder of the fencing token gets them in. An emission belongs
+ * to the branch that it begins, else to its parent's. What the ends do to joins, the trigger messages_settle_joins says.
  */
 export const finishMessages = named(
   'ledger.finish_messages',
@@ -104,28 +108,36 @@ export const finishMessages = named(
      from json_to_recordset($1::json) as f(id uuid, fencing_token int, result text, detail text)
      where m.id = f.id and m.fencing_token = f.fencing_token and m.state = 'leased'
      returning m.id, f.fencing_token, f.detail, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
-       m.stage, m.order_key, m.hops),
+       m.stage, m.order_key, m.hops, case when m.ends_branch then null else m.branch_id end as branch_id),
    told as materialized (
      select * from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fencing_token int, source text, type text, version int,
        pipeline text, stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
-       order_key text, lease_ms int, start_at timestamptz, start_in_ms float8, place int)),
+       order_key text, lease_ms int, branch_id uuid, ends_branch boolean, join_id uuid, parked_for text, wait_ms float8,
+       note text, default_body text, default_ref text, default_bytes int, start_at timestamptz, start_in_ms float8, place int)),
    ${decidedLeases},
    emitted as (
      insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
        team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
-       available_at, sweep_at, created_at, admitted_at, finished_at, hops, start_at, parked_for, ${leaseColumns})
+       available_at, sweep_at, created_at, admitted_at, finished_at, hops, branch_id, ends_branch, join_id, start_at, parked_for, waits_for, waits_since,
+       ${leaseColumns})
      select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
-       d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${orderedFromStart('e', newPlace('e'))},
+       d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key,
+       case when e.parked_for is null then ${orderedFromStart('e', newPlace('e'))} end,
        case when e.stage = '' then 'completed' when e.is_leased then 'leased' else 'pending' end,
        ${dueInTurn('e')},
-       case when e.stage <> '' then ${firstSweep('e')} end,
+       case when e.parked_for is not null then coalesce(clock_timestamp() + e.wait_ms * interval '1 millisecond', 'infinity')
+         when e.stage <> '' then ${firstSweep('e')} end,
        clock_timestamp(), d.admitted_at,
-       case when e.stage = '' then clock_timestamp() end, d.hops + 1, ${waitsForStart('e')},
+       case when e.stage = '' then clock_timestamp() end, d.hops + 1,
+       coalesce(e.branch_id, d.branch_id), case when e.branch_id is null then null else e.ends_branch end, e.join_id, ${waitsForStart('e', 'e.parked_for')}, e.parked_for,
+       case when e.parked_for is not null then clock_timestamp() end,
        ${leaseValues('e', '$3')}
      from decided e
      join done d on d.id = e.parent_id and d.fencing_token = e.parent_fencing_token
      on conflict (id) do nothing
      returning id, state = 'leased' as is_leased, created_at, available_at),
+   ${writtenJoins('$4')},
+   ${writtenEventWaits},
    recorded as (
      insert into millrace.outbox (target, subject, detail) select 'message_outcomes', id, detail from done),
    ${releaseNext('done')}

@@ -18,9 +18,9 @@ export function laterStart(row: string): string {
        from (select coalesce(${row}.start_at, clock_timestamp() + ${row}.start_in_ms * interval '1 millisecond') as at offset 0) asked)`;
 }
 
-/** The values of start_at and parked_for of a new row. */
-export function waitsForStart(row: string): string {
-  return `${row}.starts_at, case when ${row}.starts_at is not null then '${waitsToStart}' end`;
+/** The values of start_at and parked_for of a new row; `otherwise` is what one that starts at once is parked for. */
+export function waitsForStart(row: string, otherwise = 'null'): string {
+  return `${row}.starts_at, case when ${row}.starts_at is not null then '${waitsToStart}' else ${otherwise} end`;
 }
 
 /** The place among messages of its key, which one that starts later takes only then: it would hold the others up. */

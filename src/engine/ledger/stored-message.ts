@@ -28,6 +28,14 @@ export interface LeasedMessage {
   readonly orderKey: string | undefined;
   /** How many emissions lie between the admitted message and this one. */
   readonly hops: number;
+  /** The branch of a join that it belongs to. */
+  readonly branchId: Uuid | undefined;
+  /** What it emits is outside of that branch. */
+  readonly endsBranch: boolean;
+  /** The join that it waited for. */
+  readonly joinId: Uuid | undefined;
+  /** It waited for an outside event, and nobody gave it its data in time. */
+  readonly isExpired: boolean;
 }
 
 /** One row of the messages table as the statements return it. */
@@ -63,6 +71,10 @@ export interface MessageRow {
   readonly available_at: Date;
   readonly order_key: string | null;
   readonly hops: number;
+  readonly branch_id: Uuid | null;
+  readonly ends_branch: boolean | null;
+  readonly join_id: Uuid | null;
+  readonly is_expired: boolean | null;
 }
 
 /** The columns that an origin is kept in. */
@@ -107,6 +119,10 @@ export function leasedMessageOf(row: MessageRow): LeasedMessage {
     availableAt: row.available_at,
     orderKey: row.order_key ?? undefined,
     hops: row.hops,
+    branchId: row.branch_id ?? undefined,
+    endsBranch: row.ends_branch === true,
+    joinId: row.join_id ?? undefined,
+    isExpired: row.is_expired === true,
   };
 }
 

@@ -1,4 +1,6 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { waitsForEvent } from './event-wait-sql.ts';
+import { waitsForJoin } from './join-sql.ts';
 import { isBehindItsKey, setAside } from './order-sql.ts';
 
 /*
@@ -43,13 +45,14 @@ const noted = `noted as (
  * $1 how many: what should have been looked at by now. A message whose lease ran out is pending again, its fencing token unchanged:
  * claims look at pending ones only, and its old holder can end nothing that is not leased. A pending one that was released
  * or set aside is notified once, and no more: a set-aside one that is behind its key is released by whoever ends the one
- * before it, the others are found by their stage. `state` is what it was.
+ * before it, the others are found by their stage. One that waits for a join or for an outside event is there when its time limit is over. `state` is what it was.
  * The bound is the statement's beginning: clock_timestamp() is volatile, which no index scan can end at.
  */
 export const sweepMessages = named(
   'ledger.sweep_messages',
   `with overdue as (
-     select m.id, m.state, m.fencing_token, m.leased_by, ${waitAfterExpiry} as pause from millrace.messages m
+     select m.id, m.state, m.fencing_token, m.leased_by, m.join_id, coalesce(m.parked_for in ('${waitsForJoin}', '${waitsForEvent}'), false) as is_timed_out,
+       coalesce(m.parked_for = '${waitsForEvent}', false) as awaits_event, ${waitAfterExpiry} as pause from millrace.messages m
      where m.sweep_at < 'infinity' and m.sweep_at < statement_timestamp() and (m.state <> 'leased' or m.lease_until < statement_timestamp())
      order by m.sweep_at limit $1 for update skip locked),
    expired as (select * from overdue where state = 'leased'),
@@ -60,10 +63,25 @@ export const sweepMessages = named(
      returning ${notifyColumns('l')}, false as is_parked, ${dueInMs} as due_in_ms),
    unseen as (
      update millrace.messages m set
-       parked_for = case when m.parked_for = '${setAside}' and not ${isBehindItsKey('m')} then null else m.parked_for end,
+       parked_for = case when l.is_timed_out or m.parked_for = '${setAside}' and not ${isBehindItsKey('m')} then null else m.parked_for end,
+       waits_for = case when not l.is_timed_out then m.waits_for end,
+       available_at = case when l.is_timed_out then clock_timestamp() else m.available_at end,
+       order_place = case when l.is_timed_out and m.order_key is not null then nextval('millrace.order_places') * 1000000 else m.order_place end,
+       (body, body_ref, body_bytes, is_expired) = (
+         select case when w.default_bytes is null then m.body else w.default_body end, coalesce(w.default_ref, m.body_ref),
+           coalesce(w.default_bytes, m.body_bytes), case when l.awaits_event and w.default_bytes is null then true end
+         from (select l.id) i left join millrace.event_waits w on l.awaits_event and w.id = i.id),
        sweep_at = 'infinity'
      from overdue l where m.id = l.id and l.state <> 'leased'
-     returning ${notifyColumns('l')}, m.parked_for is not null as is_parked, ${dueInMs} as due_in_ms)
+     returning ${notifyColumns('l')}, m.parked_for is not null as is_parked, ${dueInMs} as due_in_ms),
+   timed_out as (
+     update millrace.joins j set released_at = clock_timestamp(), released_by = coalesce(millrace.join_released_by(j), 'timeout')
+     where j.released_at is null and j.id = any(array(
+       select k.id from millrace.joins k where k.id = any(array(select l.join_id from overdue l where l.is_timed_out)) and k.released_at is null
+       order by k.id for update))),
+   expired_waits as (
+     update millrace.event_waits w set ended_at = clock_timestamp(), ended_by = 'expired', default_body = null, default_ref = null
+     where w.id = any(array(select l.id from overdue l where l.awaits_event)) and w.ended_at is null)
    select * from taken_back union all select * from unseen`,
 );
 

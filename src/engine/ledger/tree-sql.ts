@@ -30,11 +30,11 @@ export const hasOpenCall = (root: string): string => `(coalesce(${hasOpenCallOf(
        or coalesce((select true from (select d.id from millrace.messages d where d.root_id = ${root} and d.parent_id is not null offset 0) d
          where coalesce(${hasOpenCallOf('d.id')}, false) limit 1), false))`;
 
-/** $1 roots: of their trees what an end is composed of. */
+/** $1 roots: of their trees what an end is composed of. What is in a branch of a join is that join's to judge: how it ended, and what it said. */
 export const readTrees = named(
   'ledger.read_trees',
   `with ${trees(
-    `m.id, m.root_id, m.hops, m.state, m.stage, m.type, m.error_code, m.body, m.body_ref, m.result,
+    `m.id, m.root_id, m.hops, m.state, m.stage, m.type, m.error_code, m.body, m.body_ref, m.result, m.branch_id,
        m.prior_attempts + m.attempts + m.invalid_output_attempts as attempts`,
   )}
    select t.root_id, t.hops, t.state, t.stage, t.type, t.error_code, t.attempts,
@@ -43,5 +43,5 @@ export const readTrees = named(
        and not exists (select from millrace.messages c where c.root_id = t.root_id and c.parent_id = t.id) then t.result end as result,
      case when t.state = 'dead_lettered' then
        (select f.detail from millrace.failures f where f.message_id = t.id order by f.fencing_token desc limit 1) end as detail
-   from tree t`,
+   from tree t where t.branch_id is null`,
 );

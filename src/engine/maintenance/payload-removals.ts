@@ -18,6 +18,7 @@ const listRemovals = named(
   `select r.reference,
      exists (select from millrace.messages m where m.body_ref = r.reference)
        or exists (select from millrace.calls c where c.answer_ref = r.reference)
+       or exists (select from millrace.event_waits w where w.default_ref = r.reference)
        or exists (select from millrace.held_payloads h where h.reference = r.reference) as is_needed
    from millrace.payload_removals r where r.due_at <= statement_timestamp() order by r.due_at limit $1`,
 );

@@ -103,7 +103,7 @@ const pruneCallsOutside = pruneCalls(
   `c.id = any($2::uuid[]) and c.message_id is null`,
 );
 
-/** $1 ids of messages that are over: those whose calls are gone, and whose records are exported. */
+/** $1 ids of messages that are over: those whose calls are gone, whose records are exported, and that no join is yet to read. */
 const pruneMessages = named(
   'ledger.prune_messages',
   `with ${exportedBefore},
@@ -112,10 +112,22 @@ const pruneMessages = named(
      where m.id = any($1::uuid[]) and (m.state in ('completed', 'cancelled') or m.discarded_at is not null)
        and m.finished_at < (select at from exported_before)
        and not exists (select from millrace.calls c where c.message_id = m.id)
-     returning id, body_ref),
+       and not case when m.branch_id is null then false else exists (
+         select from millrace.join_branches b join millrace.messages j on j.join_id = b.join_id
+         where b.id = m.branch_id and (j.sweep_at is not null or j.state = 'dead_lettered' and j.discarded_at is null)) end
+     returning id, body_ref, join_id),
+   joins as (
+     delete from millrace.joins j
+     where j.id in (select g.join_id from gone g where g.join_id is not null)
+       and not exists (select from millrace.messages m where m.join_id = j.id and m.id not in (select id from gone))
+     returning id),
+   branches as (delete from millrace.join_branches b using joins j where b.join_id = j.id),
+   waits as (delete from millrace.event_waits w using gone g where w.id = g.id returning w.default_ref),
+   tokens as (delete from millrace.event_wait_tokens t using gone g where t.wait_id = g.id),
    payloads as (
      insert into millrace.payload_removals (reference)
-     select distinct body_ref from gone where body_ref is not null on conflict do nothing),
+     select distinct r.reference from (select body_ref as reference from gone union all select default_ref from waits) r
+     where r.reference is not null on conflict do nothing),
    notes as (delete from millrace.failures f using gone g where f.message_id = g.id),
    lives as (delete from millrace.dead_letter_actions a using gone g where a.message_id = g.id)
    select count(*)::int as count from gone`,
@@ -146,6 +158,25 @@ const pruneQuotaWindows = named(
    select count(*)::int as count from gone`,
 );
 
+/**
+ * $1 age, $2 and $3 the token after which to begin, $4 how many are looked at: tokens of that age whose wait has ended, or never came to be since its
+ * handler was given up. Answers the last one that was looked at.
+ */
+const pruneTokens = named(
+  'ledger.prune_event_tokens',
+  `with looked as materialized (
+     select t.token_hash as fingerprint, t.created_at, t.wait_id from millrace.event_wait_tokens t
+     where t.created_at < statement_timestamp() - $1::float8 * interval '1 millisecond' and (t.created_at, t.token_hash) > ($2::timestamptz, $3)
+     order by t.created_at, fingerprint limit $4),
+   gone as (
+     delete from millrace.event_wait_tokens t using looked l
+     where t.token_hash = l.fingerprint
+       and not exists (select from millrace.event_waits w where w.id = l.wait_id and w.ended_at is null)
+       and not exists (select from millrace.messages m where m.id = l.wait_id and m.sweep_at is not null))
+   select l.created_at::text as at, l.fingerprint as hash, (select count(*) from looked)::int as looked
+   from looked l order by l.created_at desc, l.fingerprint desc limit 1`,
+);
+
 interface Place {
   readonly at: string;
   readonly id: Uuid;
@@ -164,6 +195,7 @@ export class Retention {
   #team: string | undefined;
   #message = beginning;
   #call = beginning;
+  #token = { at: '-infinity', hash: '' };
 
   constructor(database: SqlDatabase, ages: RetentionAges) {
     this.#database = database;
@@ -174,6 +206,7 @@ export class Retention {
   async prune(slice: number): Promise<Pruned & { readonly hasMore: boolean }> {
     const messages = await this.#pruneMessages(slice);
     const calls = await this.#pruneCallsOutside(slice);
+    const hasMoreTokens = await this.#pruneTokens(slice);
     const batches = await this.#run(pruneBatches, [this.#ages.exportedMs, slice]);
     const windows = await this.#run(pruneQuotaWindows, [this.#ages.finishedMs, slice]);
     return {
@@ -181,7 +214,7 @@ export class Retention {
       messages: messages.messages,
       batches,
       windows,
-      hasMore: messages.hasMore || calls.hasMore || batches === slice || windows === slice,
+      hasMore: messages.hasMore || calls.hasMore || hasMoreTokens || batches === slice || windows === slice,
     };
   }
 
@@ -222,6 +255,20 @@ export class Retention {
     const hasMore = rows.length === slice && last !== undefined;
     this.#call = hasMore ? { at: last.reserved_at, id: last.id } : beginning;
     return { calls, hasMore };
+  }
+
+  async #pruneTokens(slice: number): Promise<boolean> {
+    const { at, hash } = this.#token;
+    const { rows } = await this.#database.query<{ at: string; hash: string; looked: number }>(pruneTokens, [
+      this.#ages.finishedMs,
+      at,
+      hash,
+      slice,
+    ]);
+    const [last] = rows;
+    const hasMore = last !== undefined && last.looked === slice;
+    this.#token = hasMore ? { at: last.at, hash: last.hash } : { at: '-infinity', hash: '' };
+    return hasMore;
   }
 
   async #teamAfter(team: string): Promise<string | undefined> {

@@ -121,6 +121,7 @@ export const pipelineMetrics = <const Reasons extends readonly string[]>(parkRea
           'message_unsupported',
           'payload_missing',
           'stalled',
+          'wait_expired',
         ],
       },
       help: 'Messages that were given up on, by reason.',
@@ -128,7 +129,7 @@ export const pipelineMetrics = <const Reasons extends readonly string[]>(parkRea
     sweeper_republished_total: {
       type: 'counter',
       unit: 'jobs',
-      labels: { reason: ['unpublished', 'expired', 'store_emptied', 'overdue'] },
-      help: 'Notifications of work that the sweeper made up for: of a message that was released or set aside (unpublished) or whose lease expired, of every stage when the queue store was emptied, or of a stage whose messages have been due for seconds with none in its queue.',
+      labels: { reason: ['unpublished', 'expired', 'store_emptied', 'overdue', 'join'] },
+      help: 'Notifications of work that the sweeper made up for: of a message that was released or set aside (unpublished) or whose lease expired, of every stage when the queue store was emptied, of a stage whose messages have been due for seconds with none in its queue, or of one whose join had been passed over (join).',
     },
   }) as const satisfies MetricCatalogue;

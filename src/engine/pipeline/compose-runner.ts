@@ -1,6 +1,8 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { MeteredModels } from '../calls/metered-models.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
+import type { EventWaits } from '../ledger/event-waits.ts';
+import type { Joins } from '../ledger/joins.ts';
 import type { StageBacklog } from '../ledger/stage-backlog.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { EngineMetrics } from '../metrics/engine-metrics.ts';
@@ -15,6 +17,7 @@ import type { Publisher } from './publisher.ts';
 import { RunFailure } from './run-failure.ts';
 import { RunFinish } from './run-finish.ts';
 import { RunNotices } from './run-notices.ts';
+import type { RunFollower } from './run-observer.ts';
 import type { RunTracer } from './run-span.ts';
 import { RunStop } from './run-stop.ts';
 import type { StageRegistry } from './stage-registry.ts';
@@ -23,6 +26,8 @@ import type { StageRegistry } from './stage-registry.ts';
 export interface RunnerServices {
   readonly ledger: MessageLedger;
   readonly backlog: StageBacklog;
+  readonly joins: Joins;
+  readonly eventWaits: EventWaits;
   readonly meteredModels: MeteredModels;
   readonly renewer: LeaseRenewer;
   readonly bodies: MessageBodies;
@@ -42,6 +47,8 @@ export interface RunnerServices {
   readonly maxHops?: number;
   /** Makes a span of every run. Default none. */
   readonly tracer?: RunTracer;
+  /** Asked who follows a run. Default nobody. */
+  readonly follower?: RunFollower;
 }
 
 /** Composes what works on messages. */

@@ -15,7 +15,7 @@ export type RetryReason =
   | 'error';
 
 export type DeadLetterReason =
-  GivenUp | 'message_invalid' | 'message_unsupported' | 'payload_missing' | 'stalled';
+  GivenUp | 'message_invalid' | 'message_unsupported' | 'payload_missing' | 'stalled' | 'wait_expired';
 
 const retryReasons: Readonly<Partial<Record<string, RetryReason>>> = {
   MILLRACE_MODEL_RATE_LIMITED: 'rate_limited',
@@ -36,6 +36,7 @@ const deadLetterReasons: Readonly<Partial<Record<string, DeadLetterReason>>> = {
   MILLRACE_MESSAGE_VERSION_UNSUPPORTED: 'message_unsupported',
   MILLRACE_PAYLOAD_MISSING: 'payload_missing',
   MILLRACE_MESSAGE_STALLED: 'stalled',
+  MILLRACE_WAIT_EXPIRED: 'wait_expired',
 } satisfies Partial<Record<ErrorCode, DeadLetterReason>>;
 
 /** Why an attempt is made again, as the metric names it. */

@@ -33,6 +33,10 @@ const parent: LeasedMessage = {
   availableAt: new Date(0),
   orderKey: undefined,
   hops: 6,
+  branchId: undefined,
+  endsBranch: false,
+  joinId: undefined,
+  isExpired: false,
 };
 
 function emission(id: string, parts: Partial<Emission> = {}): Emission {

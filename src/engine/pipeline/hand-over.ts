@@ -33,6 +33,8 @@ interface Placed {
   readonly id: Uuid;
   readonly stage: string;
   readonly orderKey?: string | undefined;
+  /** It may not begin yet. */
+  readonly waits?: object | undefined;
   readonly start?: Start | undefined;
 }
 
@@ -49,9 +51,10 @@ export class HandOver<Written extends Placed> {
   ) {
     this.#messages = messages;
     this.#askedAtMs = askedAtMs;
-    this.#slots = messages.map(({ stage, orderKey, start }) =>
-      stage === '' || orderKey !== undefined || start !== undefined ? undefined : slotFor(stage),
-    );
+    this.#slots = messages.map(({ stage, orderKey, start, waits }) => {
+      const isLater = start !== undefined || waits !== undefined;
+      return stage === '' || orderKey !== undefined || isLater ? undefined : slotFor(stage);
+    });
   }
 
   /** How long to lease each, in their order; undefined for those that this process would not begin. */
@@ -95,6 +98,7 @@ const firstRun = {
   priorAttempts: 0,
   expiredLeases: 0,
   orderKey: undefined,
+  isExpired: false,
 } as const;
 
 /** An admitted message as a claim would give it. */
@@ -104,16 +108,18 @@ export function leasedAdmission(
 ): LeasedMessage {
   const { id } = envelope;
   const admitted = { rootId: id, parentId: undefined, createdAt, admittedAt: createdAt };
-  return { ...firstRun, envelope: { ...envelope, ...admitted }, body, availableAt, hops: 0 };
+  const outside = { branchId: undefined, endsBranch: false, joinId: undefined };
+  return { ...firstRun, ...outside, envelope: { ...envelope, ...admitted }, body, availableAt, hops: 0 };
 }
 
 /** An emission as a claim would give it: what it inherits, it inherits in the ledger too (see finishMessages). */
 export function leasedEmission(
-  { envelope: parent, hops }: LeasedMessage,
+  { envelope: parent, hops, branchId, endsBranch }: LeasedMessage,
   emission: Emission,
   { createdAt, availableAt }: WrittenTimes,
 ): LeasedMessage {
-  const { id, source, type, version, pipeline, stage, owner, lane, traceParent, body } = emission;
+  const { id, source, type, version, pipeline, stage, owner, lane, traceParent, body, branch, joinId } =
+    emission;
   const { rootId, origin, item, admittedAt } = parent;
   const inherited = { rootId, parentId: parent.id, origin, item, admittedAt };
   const own = {
@@ -129,5 +135,10 @@ export function leasedEmission(
     traceParent,
     createdAt,
   };
-  return { ...firstRun, envelope: { ...inherited, ...own }, body, availableAt, hops: hops + 1 };
+  const joins = {
+    branchId: branch?.id ?? (endsBranch ? undefined : branchId),
+    endsBranch: branch?.isMessageOnly === true,
+    joinId,
+  };
+  return { ...firstRun, ...joins, envelope: { ...inherited, ...own }, body, availableAt, hops: hops + 1 };
 }

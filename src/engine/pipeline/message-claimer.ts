@@ -8,6 +8,7 @@ import type { LeaseRenewer } from './lease-renewer.ts';
 import { LeaseLengths } from './lease-length.ts';
 import type { Publisher } from './publisher.ts';
 import type { Run } from './run.ts';
+import type { RunFollower } from './run-observer.ts';
 import { RunSpan, type RunTracer } from './run-span.ts';
 import type { RegisteredStage } from './stage-registry.ts';
 
@@ -19,6 +20,8 @@ export interface MessageClaimerOptions {
   readonly logger: Logger;
   /** Makes a span of every run. Default none. */
   readonly tracer?: RunTracer | undefined;
+  /** Asked who follows a run. Default nobody. */
+  readonly follower?: RunFollower | undefined;
 }
 
 /** The beginning of runs: claims messages, and keeps their leases for as long as they are worked on. */
@@ -80,7 +83,7 @@ export class MessageClaimer {
     { leaseMs, askedAtMs }: AskedLease,
     onDurable: () => void,
   ): Run {
-    const { clock, renewer, logger, tracer } = this.#options;
+    const { clock, renewer, logger, tracer, follower } = this.#options;
     const { envelope, fencingToken } = message;
     const { id, origin } = envelope;
     const lease = renewer.keep({ id, fencingToken, leaseMs, stage: envelope.stage, origin, askedAtMs });
@@ -94,6 +97,7 @@ export class MessageClaimer {
       leasedAt,
       onDurable,
       span: tracer && RunSpan.begin(tracer, message, leasedAt),
+      observer: follower?.follow(message),
       hasBegun: false,
     };
   }
@@ -102,6 +106,8 @@ export class MessageClaimer {
   end(run: Run): void {
     run.lease.release();
     run.span?.end();
+    // Where the ledger could not be told how it ended.
+    run.observer?.ended({ kind: 'lost', code: 'MILLRACE_LEASE_EXPIRED' });
     this.#leaseLengths
       .of(run.stage.definition.name)
       .record(this.#options.clock.monotonicMs() - run.startedMs);

@@ -1,3 +1,4 @@
+import { declaredPipeline } from './pipeline-faults.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
 
 /** The messages that come into a pipeline from outside. */
@@ -22,7 +23,7 @@ export interface AskedEntry {
 type Stages = Pick<StageRegistry, 'stages' | 'consumersOf'>;
 
 /**
- * The type of the messages that the pipeline takes in: as asked, or the only one that no stage emits, in its newest version. One stage, of that
+ * The type of the messages that the pipeline takes in: as asked, or declared, or the only one that no stage emits, in its newest version. One stage, of that
  * pipeline, has to consume it, so that what comes in is one message. Throws MILLRACE_MESSAGE_VERSION_UNSUPPORTED.
  */
 export function entryTypeOf(registry: Stages, asked: AskedEntry): EntryType | NoEntryType {
@@ -32,7 +33,11 @@ export function entryTypeOf(registry: Stages, asked: AskedEntry): EntryType | No
     const known = [...new Set(registry.stages.map(({ definition }) => definition.pipeline))].toSorted();
     return { unclear: `No stage belongs to the pipeline "${pipeline}"; there are ${listed(known)}.` };
   }
-  const type = asked.type ?? onlyEntry(registry.stages, own);
+  const declared = declaredPipeline(
+    registry.stages.map(({ definition }) => definition),
+    pipeline,
+  );
+  const type = asked.type ?? declared?.input.typeName ?? onlyEntry(registry.stages, own);
   if (typeof type === 'object')
     return { unclear: `The pipeline "${pipeline}" takes in ${listed(type)}: name one as the type.` };
   const [consumer] = own.filter(({ definition }) => definition.consumes.typeName === type);
@@ -40,7 +45,8 @@ export function entryTypeOf(registry: Stages, asked: AskedEntry): EntryType | No
     return {
       unclear: `No stage of the pipeline "${pipeline}" consumes "${type}"; they consume ${listed(consumedBy(own))}.`,
     };
-  const version = asked.version ?? Math.max(...consumer.definition.consumes.versions);
+  const ownVersion = type === declared?.input.typeName ? declared.input.version : undefined;
+  const version = asked.version ?? ownVersion ?? Math.max(...consumer.definition.consumes.versions);
   const consumers = registry.consumersOf(type, version).map(({ definition }) => definition.name);
   const [stage] = consumers;
   if (stage !== undefined && consumers.length === 1) return { type, version, stage };

@@ -65,6 +65,7 @@ export class RunFailure {
           logger().warn({ error, code }, 'the run is lost; the message goes back');
           await ledger.expire([{ id, fencingToken }]);
         }
+        run.observer?.ended({ kind: decision.kind, code });
         return;
       case 'park': {
         const { delayMs, parkedFor, reason } = decision;
@@ -81,6 +82,7 @@ export class RunFailure {
         metrics.increment('messages_parked_total', { owner, stage: name, reason });
         logger().debug({ reason, delayMs, parkedFor }, 'the message waits; no attempt is counted');
         if (parkedFor === undefined) notices.parked(run, delayMs ?? 0);
+        run.observer?.ended({ kind: decision.kind, code });
         return;
       }
       case 'retry': {
@@ -96,6 +98,7 @@ export class RunFailure {
           'the attempt failed; it is made again',
         );
         notices.due(run, delayMs);
+        run.observer?.ended({ kind: decision.kind, code });
         return;
       }
       case 'cancel':
@@ -117,6 +120,7 @@ export class RunFailure {
       }
     }
     run.span?.leaseExpired();
+    run.observer?.ended({ kind: 'lost', code });
     logger().warn({ code }, 'the message is not ours any more: another worker has it, or it was cancelled');
   }
 
@@ -141,7 +145,9 @@ export class RunFailure {
       isInvalidOutput,
       outcomeLine: outcomeLine({ message, outcome: state, errorCode: code, endedAt, leasedAt, durationMs }),
     });
-    if (isOurs) notices.ended(run);
-    return isOurs;
+    if (!isOurs) return false;
+    run.observer?.ended({ kind: state === 'cancelled' ? 'cancel' : 'dead_letter', code });
+    await notices.ended(run);
+    return true;
   }
 }

@@ -35,7 +35,8 @@ export class RunFinish {
     const durationMs = clock.monotonicMs() - run.startedMs;
     const endedAt = clock.now();
     const { id } = message.envelope;
-    const finish = { id, fencingToken: message.fencingToken, result: resultJson(result), durationMs };
+    const { joins } = emissions;
+    const finish = { id, fencingToken: message.fencingToken, result: resultJson(result), durationMs, joins };
     const handOver = new HandOver(written, clock.monotonicMs(), (name) => publisher.slotFor(name));
     const { leasesMs } = handOver;
     const leasing = written.map((emission, index) => ({ ...emission, leaseMs: leasesMs[index] }));
@@ -52,9 +53,14 @@ export class RunFinish {
       outcome.leased,
       (emission, times) => leasedEmission(message, emission, times),
       (emission, isBegun) =>
-        emission.stage !== '' && publisher.enqueued(emission, isBegun || !isNear(emission.start, endedAt)),
+        emission.stage !== '' &&
+        publisher.enqueued(
+          emission,
+          isBegun || emission.waits !== undefined || !isNear(emission.start, endedAt),
+        ),
     );
     run.span?.completed();
+    run.observer?.ended({ kind: 'completed' });
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };
     metrics.increment('stage_messages_total', { ...labels, outcome: 'success' });
     const traceId = traceIdOf(message.envelope.traceParent);
@@ -66,7 +72,6 @@ export class RunFinish {
         Math.max(0, endedAt.getTime() - message.envelope.admittedAt.getTime()) / 1000,
       );
     }
-    notices.ended(run);
-    await released;
+    await Promise.all([notices.ended(run), released]);
   }
 }

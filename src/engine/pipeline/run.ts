@@ -2,6 +2,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Lease } from './lease-renewer.ts';
+import type { RunObserver } from './run-observer.ts';
 import type { RunSpan } from './run-span.ts';
 import type { RegisteredStage } from './stage-registry.ts';
 
@@ -17,6 +18,8 @@ export interface Run {
   /** Called once, when nothing of the run has to be kept any more: its slot is free. */
   readonly onDurable: () => void;
   readonly span: RunSpan | undefined;
+  /** Who follows it while it goes on. */
+  readonly observer: RunObserver | undefined;
   /** Whether its handler was called. */
   hasBegun: boolean;
 }

@@ -1,9 +1,12 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import type { MessageVersion } from '../../messages/message-type.ts';
 import type { Message } from '../../messages/message.ts';
+import type { Duration } from '../../kernel/duration.ts';
 import type { StartOptions } from '../../messages/start-time.ts';
 import type { MicroBatchOptions } from '../calls/micro-batch-settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import type { Emitted } from './emitted.ts';
+import type { Joined } from './joined.ts';
 
 /** How a stage names the place where it calls a model. */
 export interface StepOptions {
@@ -35,6 +38,11 @@ export interface ModelStepOptions extends StepOptions {
    * configured (`models.fallbacks`).
    */
   readonly fallback?: string | false;
+  /**
+   * Publishes the text and reasoning of answers, as they come, to the clients that stream the request (docs/streams.md): of `streamText`
+   * piece by piece, of `generateText` as a whole. Costs nothing for messages that follow from no request. Default false.
+   */
+  readonly publish?: boolean;
 }
 
 /** How a stage names the place where several language models are asked, smallest first. */
@@ -59,6 +67,39 @@ export interface EmbeddingStepOptions extends StepOptions {
 /** The data that a message version takes. */
 export type DataOf<Version extends MessageVersion> = NonNullable<Version['~data']>;
 
+/** What a joined message waits for. */
+export interface JoinOptions {
+  /** What `ctx.emit` and `ctx.join` answered. None: the message waits for nothing. */
+  readonly of: readonly Emitted[];
+  /** It goes on as soon as so many have succeeded, or no longer can. Default: it waits until all have ended, however they did. */
+  readonly quorum?: number;
+  /** It goes on after this time at the latest. Default: none. */
+  readonly timeout?: Duration;
+  /**
+   * What has to end: the message and all that follows from it (`branch`, default), or only the message itself, whatever it has emitted
+   * (`message`).
+   */
+  readonly until?: 'branch' | 'message';
+}
+
+/** How a message waits for an outside event. */
+export interface EventWaitOptions<Data> {
+  /** How long it waits: at most a year. Default 7d. */
+  readonly timeout?: Duration;
+  /** The data that it goes on with when the time is over. Default: none, it is given up with MILLRACE_WAIT_EXPIRED. */
+  readonly otherwise?: Data;
+  /** What is waited for, in words, for whoever looks at what waits. At most 500 characters. */
+  readonly note?: string;
+}
+
+/** A message that waits for an outside event. */
+export interface EventWait extends Emitted {
+  /** Of the message. */
+  readonly id: string;
+  /** Who has it can give the message its data, once. Kept nowhere; another attempt of the handler gets another one for the same message. */
+  readonly token: string;
+}
+
 /** What a handler works with besides its message. Everything it does through here counts once, whatever happens. */
 export interface StageContext {
   /**
@@ -80,6 +121,11 @@ export interface StageContext {
   /** A metered AI SDK embedding model, by "provider/model". */
   embeddingModel(reference: string, options: EmbeddingStepOptions): EmbeddingModelV4;
   /**
+   * Tells clients that wait for the request how much of this handler's work is done, from 0 to 1. It is told now and then and kept
+   * nowhere. Throws for what is no such number.
+   */
+  progress(share: number): void;
+  /**
    * Gives up this attempt because a model's answer is of no use: the latest of the named step, or of the run. It is
    * asked for again, within the stage's `invalidOutput.maxAttempts`; what it cost is counted as waste.
    */
@@ -90,7 +136,30 @@ export interface StageContext {
    * after a model's answer, MILLRACE_OUTPUT_INVALID. With `startAt` or `delay` it starts later; an output that no stage
    * takes is there at once all the same.
    */
-  emit<Version extends MessageVersion>(version: Version, data: DataOf<Version>, options?: StartOptions): void;
+  emit<Version extends MessageVersion>(
+    version: Version,
+    data: DataOf<Version>,
+    options?: StartOptions,
+  ): Emitted;
+  /**
+   * Emits a message that waits until others of this run have ended. The stage that consumes it runs once, with what came of them in
+   * `ctx.joined`. At most 10,000 are joined at once, each by one join.
+   */
+  join<Version extends MessageVersion>(
+    version: Version,
+    data: DataOf<Version>,
+    options: JoinOptions,
+  ): Emitted;
+  /**
+   * Emits a message that waits until somebody gives it its data: an outside event, or a person's approval. Answers the token with which that is
+   * done, once (`POST /v1/waits/{token}`). One stage has to consume the version.
+   */
+  waitFor<Version extends MessageVersion>(
+    version: Version,
+    options?: EventWaitOptions<DataOf<Version>>,
+  ): Promise<EventWait>;
+  /** What the message waited for; undefined for one that was not emitted by `join`. */
+  readonly joined: Joined | undefined;
 }
 
 /** The class behind a stage. What `handle` returns (JSON) is kept as the message's result. */

@@ -4,6 +4,7 @@ import { type LaneWeights, defaultLaneWeights } from '../ledger/lane-shares.ts';
 import type { AcceptedVersions, MessageVersion } from '../../messages/message-type.ts';
 import type { Message } from '../../messages/message.ts';
 import type { Lane } from './lane.ts';
+import type { PipelineDefinition } from './pipeline-definition.ts';
 
 /** How a stage answers a failure that may pass. */
 export interface RetryOptions {
@@ -32,8 +33,10 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   readonly consumes: AcceptedVersions<Data>;
   /** The message versions it may emit. */
   readonly emits?: Emits;
-  /** The pipeline it belongs to. Default "default". */
-  readonly pipeline?: string;
+  /** The message versions that it may emit by `ctx.join`: to wait for others of the same run. */
+  readonly joins?: readonly MessageVersion[];
+  /** The pipeline it belongs to, by its name or as `definePipeline` declared it. Default "default". */
+  readonly pipeline?: string | PipelineDefinition;
   /** The team that owns it: alerts go there. Default "platform". */
   readonly owner?: string;
   readonly retry?: RetryOptions;
@@ -73,8 +76,13 @@ export interface StageDefinition<
 > {
   readonly name: string;
   readonly consumes: AcceptedVersions<Data>;
-  readonly emits: Emits;
+  /** What it may emit, by `ctx.emit` or `ctx.join`. */
+  readonly emits: Emits | readonly MessageVersion[];
+  /** Those of them that may wait for others. */
+  readonly joins: readonly MessageVersion[];
   readonly pipeline: string;
+  /** The declaration of its pipeline, if it has one. */
+  readonly declaration: PipelineDefinition | undefined;
   readonly owner: string;
   readonly retry: RetryPolicy;
   readonly invalidOutput: RetryPolicy;
@@ -147,12 +155,14 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     shortBelowTokens === undefined || shortBelowTokens > 0,
     `${name}: shortBelowTokens is a positive number`,
   );
+  const { joins = [], pipeline = 'default' } = options;
   return {
     name,
     consumes: options.consumes,
-    // Without `emits` the type parameter's default is the empty list.
-    emits: options.emits ?? ([] as readonly MessageVersion[] as Emits),
-    pipeline: options.pipeline ?? 'default',
+    emits: [...(options.emits ?? []), ...joins],
+    joins,
+    pipeline: typeof pipeline === 'string' ? pipeline : pipeline.name,
+    declaration: typeof pipeline === 'string' ? undefined : pipeline,
     owner: options.owner ?? 'platform',
     retry,
     invalidOutput,
@@ -174,6 +184,7 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
 const stageOptions: Record<keyof StageOptions<unknown, []>, true> = {
   consumes: true,
   emits: true,
+  joins: true,
   pipeline: true,
   owner: true,
   retry: true,

@@ -2,6 +2,7 @@ import { AppError, type Fault } from '../../kernel/app-error.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import type { MessageVersion } from '../../messages/message-type.ts';
 import { unsupportedVersion } from '../../messages/message-type.ts';
+import { pipelineFaults } from './pipeline-faults.ts';
 import type { StageDefinition } from './stage-definition.ts';
 import type { StageHandler } from './stage-context.ts';
 
@@ -21,7 +22,7 @@ export class StageRegistry {
 
   /**
    * Registers the stages, once, before the host takes work. Throws MILLRACE_CONFIG_INVALID with every fault: stages that
-   * share a name, and emissions that a consumer among them does not accept.
+   * share a name, emissions that a consumer among them does not accept, and what does not fit a declared pipeline.
    */
   register(stages: readonly RegisteredStage[]): void {
     invariant(this.#stages.size === 0, 'the stages of a host are registered once');
@@ -36,6 +37,7 @@ export class StageRegistry {
       this.#consumers.set(consumes.typeName, consumers);
     }
     for (const { definition } of stages) faults.push(...this.#emissionFaults(definition));
+    faults.push(...pipelineFaults(stages.map(({ definition }) => definition)));
     if (faults.length > 0) {
       throw new AppError(
         'MILLRACE_CONFIG_INVALID',

@@ -9,6 +9,7 @@ import { type ParseJson, readJsonBody } from '../../http/json-body.ts';
 import { largeBodyBytes } from '../../http/large-bodies.ts';
 import { batchMediaType, eventMediaType, maxBatchEvents } from '../../http/message-media-types.ts';
 import { describeProblem, problemMediaType } from '../../http/problem.ts';
+import { rememberPlace } from '../../http/request-places.ts';
 import { streamedBodies } from '../../http/streamed-bodies.ts';
 import { readRequestBody } from './request-body.ts';
 import { streamedBody } from './streamed-body.ts';
@@ -128,7 +129,7 @@ function enterDoor(request: FastifyRequest, reply: FastifyReply, options: Reques
     refuse(request, reply, options);
     return false;
   }
-  whenAnswered(reply.raw, leave);
+  rememberPlace(request, whenAnswered(reply.raw, leave));
   return true;
 }
 
@@ -177,7 +178,8 @@ async function passDoor(
     onRefused(refusal.reason);
     throw closing(reply, refusal.error);
   }
-  whenAnswered(reply.raw, () => limits.leaveFor(share));
+  const leaveFor = whenAnswered(reply.raw, () => limits.leaveFor(share));
+  rememberPlace(request, leaveFor);
   passed.set(request, { reply, share });
 }
 
@@ -239,8 +241,8 @@ async function readBytes(
 /** Requests that passed the door: where they are answered, and whose share they use. */
 const passed = new WeakMap<object, { readonly reply: FastifyReply; readonly share: string | undefined }>();
 
-/** Does the work once, when the answer is sent or its connection is gone. */
-function whenAnswered(answer: ServerResponse, work: () => void): void {
+/** Does the work once: when the answer is sent, or its connection is gone, or when what this answers is called before that. */
+function whenAnswered(answer: ServerResponse, work: () => void): () => void {
   let isDone = false;
   const once = (): void => {
     if (isDone) return;
@@ -250,10 +252,11 @@ function whenAnswered(answer: ServerResponse, work: () => void): void {
   // Its connection has ended while it waited.
   if (answer.destroyed) {
     once();
-    return;
+    return once;
   }
   answer.once('finish', once);
   answer.once('close', once);
+  return once;
 }
 
 /** What hooks passed on: the request itself, which is a stream. */

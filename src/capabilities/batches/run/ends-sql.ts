@@ -44,7 +44,7 @@ export const findEnded = named(
      select coalesce(sum(case when t.stage = '' then t.body_bytes else octet_length(t.result) end), 0)::int8::text as bytes
      from (select m.stage, m.body_bytes, m.result from millrace.messages m where m.id = e.message_id
        union all
-       select m.stage, m.body_bytes, m.result from millrace.messages m where m.root_id = e.message_id and m.parent_id is not null) t) s on true
+       select m.stage, m.body_bytes, m.result from millrace.messages m where m.root_id = e.message_id and m.parent_id is not null and m.branch_id is null) t) s on true
    order by e.batch_id, e.chunk, e.position`,
 );
 

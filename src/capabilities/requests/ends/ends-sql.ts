@@ -18,7 +18,7 @@ const endedParts = `join millrace.requests q on q.id = e.id cross join lateral $
      select coalesce(sum(case when t.stage = '' then t.body_bytes else octet_length(t.result) end), 0)::int8::text as bytes
      from (select m.stage, m.body_bytes, m.result from millrace.messages m where m.id = q.id
        union all
-       select m.stage, m.body_bytes, m.result from millrace.messages m where m.root_id = q.id and m.parent_id is not null) t) z`;
+       select m.stage, m.body_bytes, m.result from millrace.messages m where m.root_id = q.id and m.parent_id is not null and m.branch_id is null) t) z`;
 
 /** $1 ids of trees: those that are requests which have ended and whose end is not recorded. */
 export const findEndedAmong = named(
