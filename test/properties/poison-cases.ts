@@ -1,11 +1,5 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { RateLimitStore } from '../../src/capabilities/limits/model-limits.ts';
-import type {
-  IdempotencyKey,
-  NewRequest,
-  RequestLedger,
-} from '../../src/capabilities/requests/intake/request-ledger.ts';
-import { newRequestId } from '../../src/messages/request-id.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { usd, type Usd } from '../../src/kernel/money.ts';
@@ -45,7 +39,7 @@ const withCost = (row: SettledCall, amount: unknown): SettledCall => ({
   cost: { total: usd('1'), byClass: { text_output: amount as Usd }, request: usd('0') },
 });
 
-const odd = (index: number): string => oddTexts[index % oddTexts.length] ?? '';
+export const odd = (index: number): string => oddTexts[index % oddTexts.length] ?? '';
 
 export function admissions(ledger: MessageLedger): PoisonCase<Admission> {
   const envelope =
@@ -87,50 +81,6 @@ export function admissions(ledger: MessageLedger): PoisonCase<Admission> {
     ],
     write: (row) => ledger.admit(row),
     expected: 'admitted',
-  };
-}
-
-/** Requests, every other one with a key of its own. */
-export function requests(ledger: RequestLedger): PoisonCase<NewRequest> {
-  const origin =
-    (part: keyof NewRequest['origin']) =>
-    (row: NewRequest, value: unknown): NewRequest => ({ ...row, origin: { ...row.origin, [part]: value } });
-  const idempotency =
-    (part: keyof IdempotencyKey) =>
-    (row: NewRequest, value: unknown): NewRequest => ({
-      ...row,
-      idempotency: { key: row.id, fingerprint: 'f', forMs: 1000, [part]: value },
-    });
-  return {
-    name: 'requests',
-    covers: ['requests.write'],
-    row: (index) => {
-      const id = newRequestId(new Date());
-      return {
-        id,
-        origin: { team: 'blue', customer: odd(index), feature: 'search' },
-        pipeline: 'p',
-        type: 't',
-        version: 1,
-        actor: 'key:test',
-        options: { onDisconnect: 'continue', disconnectGraceMs: 0, webhook: undefined },
-        idempotency: index % 2 === 0 ? undefined : { key: id, fingerprint: 'f', forMs: 1000 },
-      };
-    },
-    refused: [
-      ...poisoned<NewRequest>('customer', badTexts, origin('customer')),
-      ...poisoned<NewRequest>('labels', [{ size: 1n }] as unknown[], origin('labels')),
-      ...poisonedField<NewRequest>('id', badIds),
-      ...poisonedField<NewRequest>('version', badNumbers),
-      ...poisoned<NewRequest>('key', [...badTexts, tooLong], idempotency('key')),
-      ...poisoned<NewRequest>('fingerprint', badTexts, idempotency('fingerprint')),
-      ...poisoned<NewRequest>('options', ['perhaps'], (row) => ({
-        ...row,
-        options: { ...row.options, onDisconnect: 'perhaps' as never },
-      })),
-    ],
-    write: async (row) => (await ledger.write(row)) instanceof Date,
-    expected: true,
   };
 }
 

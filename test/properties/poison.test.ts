@@ -29,11 +29,11 @@ import {
   limitCorrections,
   limitTakes,
   parks,
-  requests,
   reservations,
   retries,
   settlements,
 } from './poison-cases.ts';
+import { requests } from './poison-requests.ts';
 
 /*
  * Whatever one row of a group holds, the others commit. Random rows go through every statement that many callers share;
