@@ -3,6 +3,7 @@ import { providerBill } from '../../src/simulator/provider-bills.ts';
 import { ticketEvent } from './api-fixture.ts';
 import { batchRequests } from './batch-requests.ts';
 import { scheduleRequests } from './schedule-requests.ts';
+import { webhookRequests } from './webhook-requests.ts';
 import type { Preparation } from './good-request.ts';
 import { billed } from './reconciled-calls.ts';
 import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
@@ -330,6 +331,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
         { body: [event(), event()], mediaType: 'application/cloudevents-batch+json' },
       ]),
     ...batchRequests(two, unused, after),
+    ...webhookRequests(two, unused, after),
     submitRequest: () =>
       Promise.resolve([
         { path: { name: 'support' }, body: wish() },
