@@ -177,7 +177,7 @@ export async function openQueues({ queue }: Configuration): Promise<QueueDriver>
 }
 
 /** Logs of live events: on the Redis of the queues where there is one, in the memory of this process otherwise. */
-export function openEventLogs({ queue: { prefix, url } }: Configuration): EventLogDriver {
+function openEventLogs({ queue: { prefix, url } }: Configuration): EventLogDriver {
   return url !== undefined && /^rediss?:/i.test(url.trim())
     ? RedisEventLogDriver.open({ prefix, url })
     : new MemoryEventLogDriver({ clock: systemClock });

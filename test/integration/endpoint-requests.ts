@@ -7,7 +7,7 @@ import { webhookRequests } from './webhook-requests.ts';
 import type { Preparation } from './good-request.ts';
 import { billed } from './reconciled-calls.ts';
 import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
-import { streamRequests } from './stream-requests.ts';
+import { pipelineRequests } from './pipeline-requests.ts';
 import { writeWait } from './waiting-message.ts';
 import { type TwoTeams, writeLedger } from './two-teams.ts';
 
@@ -337,22 +337,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
         { path: { name: 'support' }, body: wish() },
         { path: { name: 'support' }, body: { data: { subject: 'amber' }, origin: wish().origin } },
       ]),
-    listRequests: () =>
-      Promise.resolve([
-        {
-          query: {
-            team: 'amber',
-            customer: 'amber-customer',
-            feature: 'amber-feature',
-            pipeline: 'support',
-            state: 'queued',
-            limit: '20',
-            after: two.amber.request,
-          },
-        },
-        {},
-      ]),
-    ...streamRequests(two, newRequest),
+    ...pipelineRequests(two, newRequest),
     getRequest: () => Promise.resolve([{ path: { id: two.amber.request } }]),
     cancelRequest: async () => [{ path: await newRequest(), body: { reason } }],
     deleteRequest: async () => [{ path: await newRequest() }],

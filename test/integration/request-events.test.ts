@@ -1,3 +1,4 @@
+import { spawn, spawnSync } from 'node:child_process';
 import { DefaultChatTransport, readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai';
 import { EventSource } from 'eventsource';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
@@ -215,6 +216,26 @@ describe('the events of a request', () => {
       expect(await response.json()).toMatchObject({ code: 'MILLRACE_REQUEST_INVALID' });
     }
   });
+});
+
+it.skipIf(spawnSync('curl', ['--version']).status !== 0)('come to curl as they happen', async () => {
+  const topic = newTopic();
+  const id = await submit(topic);
+  const curl = spawn('curl', [
+    '-sN',
+    `${running.url}/v1/requests/${id}/events`,
+    '-H',
+    `authorization: Bearer ${key}`,
+  ]);
+  let text = '';
+  curl.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()));
+  const ended = new Promise((resolve) => curl.once('close', resolve));
+  const answer = await answerAbout(topic);
+  answer.write('Hello curl');
+  await expect.poll(() => text).toContain('Hello curl');
+  answer.finish();
+  expect(await ended).toBe(0);
+  expect(text).toContain('\nevent: completed\n');
 });
 
 describe('a client that leaves', () => {

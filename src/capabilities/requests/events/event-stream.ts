@@ -48,7 +48,7 @@ export interface EventStreamsOptions {
 }
 
 /** The event that it was accepted. */
-export const acceptedId = 1;
+const acceptedId = 1;
 /** How much later than the ledger's clock any clock that gives ids may be. */
 const finalLeadUs = 3_600_000_000;
 /** How long the rest of a log is waited for when the ledger knows the end. */

@@ -6,7 +6,7 @@ import type { DeltaEvent } from './request-event.ts';
 const collectMs = 10;
 const maxCollected = 2048;
 /** After so many events of a run its text is collected for longer: a log has room for hours of it. */
-export const manyEvents = 1000;
+const manyEvents = 1000;
 const collectManyMs = 100;
 
 export interface PublishedAnswerOptions {

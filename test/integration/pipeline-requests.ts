@@ -1,8 +1,8 @@
 import type { Preparation } from './good-request.ts';
 import type { TwoTeams } from './two-teams.ts';
 
-/** Good requests to the operations about streams of requests; `newRequest` makes a request. */
-export function streamRequests(
+/** Good requests to the operations that read requests and their streams; `newRequest` makes a request. */
+export function pipelineRequests(
   two: TwoTeams,
   newRequest: () => Promise<{ readonly id: string }>,
 ): Readonly<Record<string, Preparation>> {
@@ -13,6 +13,21 @@ export function streamRequests(
     return { id };
   };
   return {
+    listRequests: () =>
+      Promise.resolve([
+        {
+          query: {
+            team: 'amber',
+            customer: 'amber-customer',
+            feature: 'amber-feature',
+            pipeline: 'support',
+            state: 'queued',
+            limit: '20',
+            after: two.amber.request,
+          },
+        },
+        {},
+      ]),
     streamRequestEvents: async () => [
       {
         path: await cancelled(),
