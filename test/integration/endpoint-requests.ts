@@ -8,7 +8,7 @@ import type { Preparation } from './good-request.ts';
 import { billed } from './reconciled-calls.ts';
 import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
 import { pipelineRequests } from './pipeline-requests.ts';
-import { writeWait } from './waiting-message.ts';
+import { waitRequests } from './wait-requests.ts';
 import { type TwoTeams, writeLedger } from './two-teams.ts';
 
 const reason = 'for the test';
@@ -203,13 +203,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
       return [{ path: { name }, query: { reason } }];
     },
     listModelLimits: nothing,
-    listPipelines: nothing,
-    listWaits: () => Promise.resolve([{ query: { limit: '20', after: randomUUID() } }, {}]),
-    completeWait: async () => {
-      const { token } = await writeWait(two.fixture.database, 'amber');
-      return [{ path: { token }, body: { data: { subject: 'x' }, reason } }];
-    },
-    getPipeline: () => Promise.resolve([{ path: { name: 'support' } }]),
+    ...waitRequests(two),
     setModelLimit: () => Promise.resolve([{ body: limit }]),
     resetModelLimit: async () => {
       await two.operate('put', '/v1/model-limits', limit);

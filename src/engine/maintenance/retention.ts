@@ -171,8 +171,8 @@ const pruneTokens = named(
    gone as (
      delete from millrace.event_wait_tokens t using looked l
      where t.token_hash = l.fingerprint
-       and not exists (select from millrace.event_waits w where w.id = l.wait_id and w.ended_at is null)
-       and not exists (select from millrace.messages m where m.id = l.wait_id and m.sweep_at is not null))
+       and not coalesce((select w.ended_at is null from millrace.event_waits w where w.id = l.wait_id limit 1), false)
+       and not coalesce((select m.sweep_at is not null from millrace.messages m where m.id = l.wait_id limit 1), false))
    select l.created_at::text as at, l.fingerprint as hash, (select count(*) from looked)::int as looked
    from looked l order by l.created_at desc, l.fingerprint desc limit 1`,
 );
