@@ -1,6 +1,6 @@
 import type { CompletedRequest, MillraceRequest, UnsuccessfulRequest } from './request-document.ts';
 
-/* What a stream tells of a request. docs/requests.md says what each means. */
+/* What a stream tells of a request. docs/streams.md says what each means. */
 
 interface OfMessage {
   /** The stage. */

@@ -83,7 +83,8 @@ describe.skipIf(!canRun(chromiumPrograms()))('the chat', () => {
     return answer;
   }
 
-  const said = async (): Promise<string> => (await page.locator('article').last().innerText()).trim();
+  const said = async (): Promise<string> =>
+    (await page.locator('article').last().innerText()).replaceAll(/\s*\n/g, '\n').trim();
   const latest = async () => {
     const [request] = (await millrace.list({ pipeline: 'chat', limit: 1 })).requests;
     if (request === undefined) throw new Error('there is one');
