@@ -41,6 +41,7 @@ import { addStatusCommand } from './status-command.ts';
 import { nameUnknownOptionsFirst } from './unknown-options.ts';
 import { addWaitsCommand } from '../capabilities/waits/waits-command.ts';
 import { addTailCommand } from '../capabilities/message-operations/tail-command.ts';
+import { addWebhooksCommand } from '../capabilities/webhooks/webhooks-command.ts';
 
 /** Runs one command line, without the program's name. Resolves with the exit code after the last effect. */
 export async function runCommandLine(
@@ -110,6 +111,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addPricesCommand,
     addSchedulesCommand,
     addProviderBatchesCommand,
+    addWebhooksCommand,
     addKeysCommand,
     addAuditCommand,
     addSimulatorCommand,

@@ -45,7 +45,10 @@ const registry = new StageRegistry();
 registry.register([{ definition, handler: { handle: () => undefined } }] as unknown as RegisteredStage[]);
 
 const tables = [
-  'batch_notices',
+  'webhook_attempts',
+  'webhook_deliveries',
+  'webhook_events',
+  'webhook_endpoints',
   'batch_failures',
   'batch_items',
   'batch_chunks',
