@@ -169,10 +169,10 @@ const pruneTokens = named(
      where t.created_at < statement_timestamp() - $1::float8 * interval '1 millisecond' and (t.created_at, t.token_hash) > ($2::timestamptz, $3)
      order by t.created_at, fingerprint limit $4),
    gone as (
-     delete from millrace.event_wait_tokens t using looked l
-     where t.token_hash = l.fingerprint
-       and not coalesce((select w.ended_at is null from millrace.event_waits w where w.id = l.wait_id limit 1), false)
-       and not coalesce((select m.sweep_at is not null from millrace.messages m where m.id = l.wait_id limit 1), false))
+     delete from millrace.event_wait_tokens t where t.token_hash = any(array(
+       select l.fingerprint from looked l
+       where not coalesce((select w.ended_at is null from millrace.event_waits w where w.id = l.wait_id limit 1), false)
+         and not coalesce((select m.sweep_at is not null from millrace.messages m where m.id = l.wait_id limit 1), false))))
    select l.created_at::text as at, l.fingerprint as hash, (select count(*) from looked)::int as looked
    from looked l order by l.created_at desc, l.fingerprint desc limit 1`,
 );
