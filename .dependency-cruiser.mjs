@@ -87,6 +87,7 @@ const owners = [
   { name: 'negotiator', packages: ['negotiator'], folders: ['src/http'] },
   { name: 'items', packages: ['csv-parse', 'hyparquet'], folders: ['src/capabilities/batches/intake/input'] },
   { name: 'cron', packages: ['croner'], folders: ['src/capabilities/schedules/timing'] },
+  { name: 'addresses', packages: ['ipaddr.js'], folders: ['src/capabilities/webhooks'] },
   { name: 'jose', packages: ['jose'], folders: ['src/capabilities/access'] },
   { name: 'commander', packages: ['commander'], folders: ['src/cli', 'src/terminal', 'src/capabilities'] },
 ];

@@ -13,7 +13,7 @@ export const streamRow: Board['rows'][number] = {
       description: 'Streams of events that clients read, over all processes.',
       unit: 'locale',
       decimals: 0,
-      width: 6,
+      width: 12,
       queries: [promql(total('request_streams_open'), 'Open')],
     }),
     stat({
@@ -22,7 +22,7 @@ export const streamRow: Board['rows'][number] = {
         'Events that no stream shows because the store of logs was away or too slow. Results are not concerned.',
       unit: 'locale',
       decimals: 0,
-      width: 6,
+      width: 12,
       limits: worseAbove({ amber: 1 }),
       queries: [promql(sumOfIncreases('request_events_dropped_total', { window: '1h' }), 'Not written')],
     }),
