@@ -87,6 +87,7 @@ const owners = [
   { name: 'negotiator', packages: ['negotiator'], folders: ['src/http'] },
   { name: 'items', packages: ['csv-parse', 'hyparquet'], folders: ['src/capabilities/batches/intake/input'] },
   { name: 'cron', packages: ['croner'], folders: ['src/capabilities/schedules/timing'] },
+  { name: 'addresses', packages: ['ipaddr.js'], folders: ['src/capabilities/webhooks'] },
   { name: 'jose', packages: ['jose'], folders: ['src/capabilities/access'] },
   { name: 'commander', packages: ['commander'], folders: ['src/cli', 'src/terminal', 'src/capabilities'] },
 ];
@@ -182,11 +183,26 @@ export default {
       to: { path: '^src/simulator/' },
     },
     {
+      name: 'client-stands-alone',
+      comment:
+        'millrace/client runs in browsers and on other runtimes: it may use the web platform, and no package, no module of Node and nothing else of src.',
+      severity: 'error',
+      from: { path: '^src/client(?:/|\\.ts$)', pathNot: testBesideCode },
+      to: { pathNot: '^src/client/' },
+    },
+    {
+      name: 'client-is-not-imported-inside',
+      comment: 'The client library is for callers of Millrace.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/client(?:/|\\.ts$)', testBesideCode] },
+      to: { path: '^src/client/' },
+    },
+    {
       name: 'faces-are-not-imported-inside',
-      comment: 'main.ts, millrace.ts and testing.ts are entry points for others.',
+      comment: 'main.ts, millrace.ts, testing.ts and client.ts are entry points for others.',
       severity: 'error',
       from: { path: '^src/.+/', pathNot: testBesideCode },
-      to: { path: '^src/(?:main|millrace|testing)\\.ts$' },
+      to: { path: '^src/(?:main|millrace|testing|client)\\.ts$' },
     },
     {
       name: 'source-stands-alone',

@@ -199,8 +199,11 @@ async function many(host: StreamHost, streams: number, requests: number) {
   let got = 0;
   const beganMs = performance.now();
   const clients: StreamClient[] = [];
+  const onPiece = (): void => {
+    got += 1;
+  };
   for (let n = 0; n < streams; n += 1) {
-    clients.push(new StreamClient(host.url, `/v1/requests/${ids[n % requests]}/events`, () => (got += 1)));
+    clients.push(new StreamClient(host.url, `/v1/requests/${ids[n % requests]}/events`, onPiece));
     // Every one gets what was written before it came.
     if (n % 100 === 99) await until(() => clients.every(({ delaysMs }) => delaysMs.length > 0));
   }

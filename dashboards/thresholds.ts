@@ -75,6 +75,10 @@ export const thresholds = {
     failingMinimum: 20,
     failingWindowMinutes: 15,
     failingForMinutes: 5,
+    /** Events of requests that were not written into their logs in so many minutes. */
+    eventsDropped: 100,
+    eventsWindowMinutes: 10,
+    eventsForMinutes: 2,
   },
   batches: {
     /** Nothing moved for so long in a running batch that waits for nothing known. */
@@ -82,9 +86,6 @@ export const thresholds = {
     quietForMinutes: 5,
     haltedForMinutes: 1,
     atRiskForMinutes: 10,
-    /** A webhook has not taken a notice for so long. */
-    noticeWaitsSeconds: 600,
-    noticeForMinutes: 5,
     /** Chunks that were given up on. */
     failedChunks: 1,
     unresolvedForMinutes: 5,
@@ -99,6 +100,12 @@ export const thresholds = {
     /** A run is started within a second or so. */
     overdueSeconds: 60,
     overdueForMinutes: 2,
+  },
+  webhooks: {
+    /** A webhook has not taken what it was sent for so long. */
+    waitsSeconds: 600,
+    waitsForMinutes: 5,
+    disabledForMinutes: 1,
   },
   metering: {
     /** Age of the oldest settled call that has not reached ClickHouse. */

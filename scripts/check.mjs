@@ -25,6 +25,12 @@ const checks = [
     command: 'node',
     args: ['node_modules/typescript-native/bin/tsc', '-p', 'tsconfig.json', '--declaration'],
   },
+  // A program for browsers, whose types are not those of Node.
+  {
+    name: 'page-types',
+    command: 'node',
+    args: ['node_modules/typescript-native/bin/tsc', '-p', 'examples/chat/page/tsconfig.json'],
+  },
   { name: 'boundaries', command: 'depcruise', args: ['--config', '.dependency-cruiser.mjs', ...cruised] },
   { name: 'dead-code', command: 'knip', args: ['--no-progress'] },
   { name: 'generated', command: 'node', args: ['scripts/generate.ts', '--check'] },

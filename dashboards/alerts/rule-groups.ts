@@ -10,6 +10,7 @@ import { RuleTerms } from './rule-terms.ts';
 import { scheduleRules } from './schedule-rules.ts';
 import { stageRules } from './stage-rules.ts';
 import { successRules } from './success-rules.ts';
+import { webhookRules } from './webhook-rules.ts';
 
 /** Every rule. `timeScale` multiplies their times, for tests. */
 export function ruleGroups(timeScale = 1): readonly RuleGroup[] {
@@ -22,6 +23,7 @@ export function ruleGroups(timeScale = 1): readonly RuleGroup[] {
     requestRules(terms),
     batchRules(terms),
     scheduleRules(terms),
+    webhookRules(terms),
     costRules(terms),
     meteringRules(terms),
     processRules(terms),

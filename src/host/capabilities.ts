@@ -14,6 +14,7 @@ import { waits } from '../capabilities/waits/waits.capability.ts';
 import { prices } from '../capabilities/prices/prices.capability.ts';
 import { requests } from '../capabilities/requests/requests.capability.ts';
 import { schedules } from '../capabilities/schedules/schedules.capability.ts';
+import { webhooks } from '../capabilities/webhooks/webhooks.capability.ts';
 
 /**
  * What the host can do beside its engine. Hooks and gates are asked in this order, parts are closed in reverse. Metrics, names
@@ -35,6 +36,7 @@ export const capabilities = [
   schedules,
   corrections,
   prices,
+  webhooks,
   erasure,
 ] as const;
 

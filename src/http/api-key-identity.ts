@@ -19,6 +19,8 @@ export const apiScopes = [
   'keys:write',
   'audit:read',
   'gateway:use',
+  'webhooks:read',
+  'webhooks:write',
   'admin',
 ] as const;
 export type ApiScope = (typeof apiScopes)[number];

@@ -1,11 +1,12 @@
 import type { RuleCase } from './rule-case.ts';
 
-/* Alerts about batches. Every alert fires, and not just below, before or after. */
+/* Alerts about batches and webhooks. Every alert fires, and not just below, before or after. */
 
 const labels = { job: 'millrace' };
 const of = (metric: string, instance = 'a', more = ''): string =>
   `millrace_${metric}{job="millrace",instance="${instance}"${more}}`;
 const halted = of('batches', 'a', ',state="halted"');
+const disabled = (cause: string): string => of('webhook_endpoints_disabled', 'a', `,cause="${cause}"`);
 const unresolved = (instance: string): string => of('provider_batches', instance, ',state="unresolved"');
 
 export const batchCases: Readonly<Record<string, readonly RuleCase[]>> = {
@@ -69,19 +70,35 @@ export const batchCases: Readonly<Record<string, readonly RuleCase[]>> = {
       at: { '8m': [], '12m': [] },
     },
   ],
-  MillraceBatchNoticesNotTaken: [
+  MillraceWebhookNotTaken: [
     {
-      name: 'one that nobody takes',
-      series: { [of('batch_notice_oldest_waiting_seconds')]: '0+60x40' },
+      name: 'something that nobody takes',
+      series: { [of('webhook_oldest_waiting_seconds')]: '0+60x40' },
       at: {
         '10m': [],
-        '16m': [{ labels, summary: 'A webhook has not taken a notice of a batch for 16m 0s' }],
+        '16m': [{ labels, summary: 'A webhook has not taken what it was sent for 16m 0s' }],
       },
     },
     {
-      name: 'one that is taken after some attempts',
-      series: { [of('batch_notice_oldest_waiting_seconds')]: '0+60x9 0x20' },
+      name: 'something that is taken after some attempts',
+      series: { [of('webhook_oldest_waiting_seconds')]: '0+60x9 0x20' },
       at: { '12m': [], '20m': [] },
+    },
+  ],
+  MillraceWebhookDisabled: [
+    {
+      name: 'two that took nothing, until they are enabled',
+      series: { [disabled('exhausted')]: '0 0 2x10 0x10', [disabled('operator')]: '1x22' },
+      at: {
+        '1m': [],
+        '4m': [{ labels, summary: '2 webhooks are disabled: they took nothing for some three days' }],
+        '15m': [],
+      },
+    },
+    {
+      name: 'those that say they are gone, or that an operator disabled',
+      series: { [disabled('gone')]: '3x20', [disabled('operator')]: '1x20', [disabled('exhausted')]: '0x20' },
+      at: { '15m': [] },
     },
   ],
   MillraceProviderBatchUnresolved: [

@@ -53,4 +53,20 @@ export const requestCases: Readonly<Record<string, readonly RuleCase[]>> = {
       at: { '30m': [] },
     },
   ],
+  MillraceRequestEventsDropped: [
+    {
+      name: 'Redis is away for ten minutes',
+      series: { [of('request_events_dropped_total')]: '0x5 0+50x10 500x20' },
+      at: {
+        '4m': [],
+        '15m': [{ labels, summary: '500 events of requests were not written in some minutes' }],
+        '30m': [],
+      },
+    },
+    {
+      name: 'some are dropped now and then',
+      series: { [of('request_events_dropped_total')]: '0+5x30' },
+      at: { '15m': [], '29m': [] },
+    },
+  ],
 };

@@ -1,7 +1,6 @@
 import { onEachLedger } from '../support/each-ledger.ts';
 import { batchMoneyContract } from './batch-money.contract.ts';
 import { batchOperationsContract } from './batch-operations.contract.ts';
-import { batchNoticesContract } from './batch-notices.contract.ts';
 import { batchQualityContract } from './batch-quality.contract.ts';
 import { batchRunsContract } from './batch-runs.contract.ts';
 import { sharedAnswersContract } from './shared-answers.contract.ts';
@@ -11,6 +10,5 @@ onEachLedger(
   batchOperationsContract,
   batchMoneyContract,
   batchQualityContract,
-  batchNoticesContract,
   sharedAnswersContract,
 );

@@ -62,6 +62,9 @@ import type { PayloadCleaner } from '../../src/engine/maintenance/payload-cleane
 import { LimitService } from '../../src/capabilities/limits/limit-service.ts';
 import { SetLimits } from '../../src/capabilities/limits/set-limits.ts';
 import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
+import { AddressPolicy } from '../../src/capabilities/webhooks/address-policy.ts';
+import { EndpointStore } from '../../src/capabilities/webhooks/endpoint-store.ts';
+import { WebhookService } from '../../src/capabilities/webhooks/webhook-service.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 import { EventWaits } from '../../src/engine/ledger/event-waits.ts';
 import { WaitService } from '../../src/capabilities/waits/wait-service.ts';
@@ -270,6 +273,14 @@ export async function openApiFixture(): Promise<ApiFixture> {
             registry,
             bodies,
             publisher,
+            clock: systemClock,
+          }),
+        ],
+        [
+          WebhookService,
+          new WebhookService({
+            store: new EndpointStore(database),
+            policy: new AddressPolicy({ allowPrivate: [], allowHttp: false, ports: [443] }),
             clock: systemClock,
           }),
         ],

@@ -3,9 +3,11 @@ import { providerBill } from '../../src/simulator/provider-bills.ts';
 import { ticketEvent } from './api-fixture.ts';
 import { batchRequests } from './batch-requests.ts';
 import { scheduleRequests } from './schedule-requests.ts';
+import { webhookRequests } from './webhook-requests.ts';
 import type { Preparation } from './good-request.ts';
 import { billed } from './reconciled-calls.ts';
 import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
+import { streamRequests } from './stream-requests.ts';
 import { writeWait } from './waiting-message.ts';
 import { type TwoTeams, writeLedger } from './two-teams.ts';
 
@@ -63,11 +65,6 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
   const newRequest = async () => ({
     id: (await two.operate('post', '/v1/pipelines/support/requests', wish())).id,
   });
-  const cancelledRequest = async (): Promise<{ readonly id: string }> => {
-    const { id } = await newRequest();
-    await two.operate('post', `/v1/requests/${id}/cancel`, {});
-    return { id };
-  };
   const limit = { model: 'openai/gpt-5-mini', requestsPerMinute: 10, tokensPerMinute: 10_000, reason };
   const override = () => ({
     price: {
@@ -334,6 +331,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
         { body: [event(), event()], mediaType: 'application/cloudevents-batch+json' },
       ]),
     ...batchRequests(two, unused, after),
+    ...webhookRequests(two, unused, after),
     submitRequest: () =>
       Promise.resolve([
         { path: { name: 'support' }, body: wish() },
@@ -354,15 +352,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
         },
         {},
       ]),
-    // It would go on until the request ends.
-    streamRequestEvents: async () => [
-      {
-        path: await cancelledRequest(),
-        query: { after: '1', format: 'ui-message-stream', whenEnded: 'none', token: 'mrs_any' },
-      },
-      { path: await cancelledRequest() },
-    ],
-    createStreamToken: () => Promise.resolve([{ path: { id: two.amber.request } }]),
+    ...streamRequests(two, newRequest),
     getRequest: () => Promise.resolve([{ path: { id: two.amber.request } }]),
     cancelRequest: async () => [{ path: await newRequest(), body: { reason } }],
     deleteRequest: async () => [{ path: await newRequest() }],

@@ -85,6 +85,24 @@ const fillBatches = `
     select c.id, c.message_id, '00000000-0000-0000-0000-00000000000a', 'openai', 'gpt-5-mini', '/v1/responses', 2, 1, '{}', 'sent'
     from millrace.calls c where c.state = 'reserved';`;
 
+/**
+ * Joins that wait, each for two messages that are open; waits for events that have long to go; and tokens of waits, half of which never came to be.
+ */
+const fillJoins = `
+  insert into millrace.joins (id, total, ended, succeeded) select id, 2, 0, 0 from millrace.messages where parked_for = 'order';
+  insert into millrace.join_branches (id, join_id, place, type, state)
+    select gen_random_uuid(), j.id, p, 'work', 'open' from millrace.joins j, generate_series(1, 2) p;
+  update millrace.messages m set parked_for = 'join', join_id = m.id where m.parked_for = 'order' and m.event_id::int % 2 = 0;
+  update millrace.messages m set branch_id = b.id from (
+    select b.id, row_number() over (order by b.id) as n from millrace.join_branches b) b
+    join (select id, row_number() over (order by id) as n from millrace.messages where state = 'pending' and parked_for is null) w on w.n = b.n
+    where m.id = w.id;
+  update millrace.messages m set parked_for = 'event', sweep_at = now() + interval '3 days' where m.parked_for like 'pause:%' and m.event_id::int % 2 = 0;
+  insert into millrace.event_waits (id, expires_at) select id, sweep_at from millrace.messages where parked_for = 'event';
+  insert into millrace.event_wait_tokens (token_hash, wait_id, created_at)
+    select gen_random_uuid()::text, case when n % 2 = 0 then w.id else gen_random_uuid() end, now() - interval '60 days'
+    from millrace.event_waits w, generate_series(1, 2) n;`;
+
 /** Nobody listens there: what waits for export goes on to wait. */
 const nobody = 'http://127.0.0.1:9';
 
@@ -126,6 +144,7 @@ describe.skipIf(!canRunHere)('what a host does over and over', { timeout: 300_00
     await database.execute(`
       ${fillCalls};
       ${fillBatches}
+      ${fillJoins}
       insert into millrace.failures (message_id, fencing_token, at, code, retryable, detail)
         select id, 1, now(), 'MILLRACE_MODEL_NETWORK', true, '{}' from millrace.messages where state = 'dead_lettered';
       insert into millrace.outbox (target, line)

@@ -76,6 +76,21 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
     },
   ],
   unsetPriceOverride: [{ path: others.call, query: 'reason=x' }],
+  listWebhooks: [{}],
+  createWebhook: [
+    { body: { name: 'x', url: 'https://hooks.example.com/', team: 'amber' } },
+    { body: { name: 'teal-hook', url: 'https://hooks.example.com/', events: ['request.completed'] } },
+  ],
+  getWebhook: [{ path: others.webhook }],
+  deleteWebhook: [{ path: others.webhook }],
+  rotateWebhookSecret: [{ path: others.webhook, body: {} }],
+  disableWebhook: [{ path: others.webhook, body: {} }],
+  enableWebhook: [{ path: others.webhook, body: {} }],
+  testWebhook: [{ path: others.webhook }],
+  listWebhookDeliveries: [{ path: others.webhook }, { path: others.webhook, query: 'state=pending' }],
+  redeliverWebhook: [{ path: others.webhook, body: { from: '2000-01-01' } }],
+  getWebhookDelivery: [{ path: others.delivery }],
+  redeliverWebhookDelivery: [{ path: others.delivery, body: {} }],
   listDeadLetters: [
     {},
     { query: 'team=amber' },
@@ -252,6 +267,7 @@ describe('a key of one team', () => {
         (select count(*)::int from millrace.price_overrides) as prices,
         (select count(*)::int from millrace.schedules where team = 'amber' and paused_at is null and revision = 1) as schedules,
         (select count(*)::int from millrace.schedule_runs) as runs,
+        (select count(*)::int from millrace.webhook_endpoints where team = 'amber' and state = 'enabled' and previous_secret is null) as webhooks,
         (select count(*)::int from millrace.messages where team = 'amber') as messages`,
     });
     expect(rows).toEqual([
@@ -265,6 +281,7 @@ describe('a key of one team', () => {
         prices: 0,
         schedules: 1,
         runs: 0,
+        webhooks: 1,
         messages: 4,
       },
     ]);

@@ -43,7 +43,9 @@ export type AmberIds = Readonly<
     | 'batch'
     | 'providerBatch'
     | 'request'
-    | 'schedule',
+    | 'schedule'
+    | 'webhook'
+    | 'delivery',
     Uuid
   >
 >;
@@ -52,6 +54,7 @@ export type AmberIds = Readonly<
 interface Answered {
   readonly id: Uuid;
   readonly key?: string;
+  readonly delivery?: Uuid;
   readonly pause?: { readonly id: Uuid };
   readonly reconciliations?: readonly { readonly id: Uuid }[];
 }
@@ -207,7 +210,12 @@ export async function writeLedger(
 async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
-): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'request' | 'schedule'>> {
+): Promise<
+  Pick<
+    AmberIds,
+    'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch' | 'request' | 'schedule' | 'webhook' | 'delivery'
+  >
+> {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
       definitionOf({
@@ -250,6 +258,13 @@ async function writeOperations(
     feature: 'amber-feature',
     pipeline: 'support',
   });
+  const webhook = await operate('post', '/v1/webhooks', {
+    name: 'amber-hook',
+    url: 'https://amber.example.com/',
+    team: 'amber',
+    events: ['request.completed'],
+  });
+  const { delivery = '' } = await operate('post', `/v1/webhooks/${webhook.id}/test`);
   const request = await operate('post', '/v1/pipelines/support/requests', {
     data: { subject: 'amber-subject' },
     origin: { team: 'amber', customer: 'amber-customer', feature: 'amber-feature' },
@@ -270,6 +285,8 @@ async function writeOperations(
     pause: placed.pause?.id ?? '',
     erasure: erasure.id,
     providerBatch,
+    webhook: webhook.id,
+    delivery,
     request: request.id,
     schedule: schedule.id,
   };

@@ -73,6 +73,9 @@ const notShared: Readonly<Record<string, string>> = {
   'ledger.record_budget_alerts': 'budgets and percents that the ledger gave',
   'ledger.release_heads': 'keys that the ledger gave',
   'ledger.set_budget': 'one operator, checked before',
+  'webhooks.claim_deliveries': 'ids that the ledger gave',
+  'webhooks.record_attempts':
+    'one process, in a form that the ledger takes: texts of answers are cleaned where they are read',
   'provider-batches.plan-requests': 'one provider batch, whose requests were checked before',
   'provider-batches.record-outcomes': 'one provider batch, by places that the ledger gave',
 };
@@ -181,7 +184,15 @@ function poisonContract(name: string, open: () => Promise<SqlDatabase>): void {
       await renewPoisoned(ledger, messages);
       covered.add('ledger.renew_leases');
 
-      const asked = await put(requests(new RequestLedger({ database, clock: systemClock })));
+      const asked = await put(
+        requests(
+          new RequestLedger({
+            database,
+            webhooks: { has: () => Promise.resolve(false) },
+            clock: systemClock,
+          }),
+        ),
+      );
       expect(await count(database, 'millrace.requests')).toBe(asked.written.length);
 
       await put(limitTakes(database));

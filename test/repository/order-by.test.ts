@@ -9,7 +9,7 @@ import { repositoryFiles } from './repository-files.ts';
 /** What tells the rows of a list apart: ids, places that are given once, and what a statement groups by. */
 const namesOneRow = new RegExp(
   `^(?:\\w+\\.)?(?:${[
-    'id|call_id|batch_id|provider_batch|endpoint|message_id|record_id|seq|position|chunk|fingerprint|code|error_code|fencing_token|order_place|place|turn|ord|slot|hop|percent|\\d',
+    'id|call_id|batch_id|delivery_id|provider_batch|endpoint|message_id|record_id|seq|position|chunk|fingerprint|code|error_code|fencing_token|order_place|place|turn|ord|slot|hop|percent|\\d',
     'name|dimension|kind|error|item|item_key|key|known_as|waste_reason|reason|window_start|day|month|shown_place',
     'lane|stage|owner|team|customer|feature|batch|model|error_type|parked_for',
     '\\$\\{by\\}|\\$\\{keys\\}|\\$\\{column\\}|\\$\\{name\\}|\\$\\{dimension\\}|\\$\\{this\\.#order\\(\\)\\}',

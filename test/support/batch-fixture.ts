@@ -45,7 +45,10 @@ const registry = new StageRegistry();
 registry.register([{ definition, handler: { handle: () => undefined } }] as unknown as RegisteredStage[]);
 
 const tables = [
-  'batch_notices',
+  'webhook_attempts',
+  'webhook_deliveries',
+  'webhook_events',
+  'webhook_endpoints',
   'batch_failures',
   'batch_items',
   'batch_chunks',
@@ -147,7 +150,7 @@ export class BatchFixture {
       metrics: createMetrics(metricCatalogue),
       clock: systemClock,
       logger: silentLogger,
-      engine: { admissions, bodies, publisher },
+      engine: { admissions, bodies, publisher, registry },
     });
     return { runner, notified };
   }

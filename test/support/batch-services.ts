@@ -1,7 +1,3 @@
-import {
-  type WebhooksSettings,
-  webhooksSettings,
-} from '../../src/capabilities/batches/done/webhook-settings.ts';
 import { BatchEstimates } from '../../src/capabilities/batches/intake/batch-estimates.ts';
 import { BatchIntake } from '../../src/capabilities/batches/intake/batch-intake.ts';
 import { BatchUploads } from '../../src/capabilities/batches/intake/batch-uploads.ts';
@@ -17,6 +13,7 @@ import { BatchStore } from '../../src/capabilities/batches/run/batch-store.ts';
 import type { Provided } from '../../src/capabilities/capability.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { checkMessageData } from '../../src/engine/pipeline/admissions.ts';
+import { type NamedWebhooks, WebhookNames } from '../../src/engine/ledger/webhook-names.ts';
 import type { StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
@@ -31,16 +28,12 @@ export const intakeBounds: InputBounds = {
   maxDepth: 16,
 };
 
-const webhook = { url: 'http://127.0.0.1:1/', secret: `whsec_${Buffer.alloc(32, 1).toString('base64')}` };
-/** Nobody listens there. */
-const someWebhooks = webhooksSettings.parse({
-  webhooks: { ops: webhook, others: { ...webhook, teams: ['others'] } },
-});
+const someWebhooks: NamedWebhooks = { endpoints: { ops: {}, others: { teams: ['others'] } } };
 
 export interface IntakeOptions {
   readonly bounds?: Partial<InputBounds>;
   readonly clock?: Clock;
-  readonly webhooks?: WebhooksSettings;
+  readonly webhooks?: NamedWebhooks;
 }
 
 /** The way in for batches over a ledger, for the stages of a registry. */
@@ -66,7 +59,7 @@ export function batchIntakeOver(
       clock,
     }),
     itemTypeOf: (asked) => itemTypeOf(registry, asked),
-    webhooks,
+    webhooks: new WebhookNames(database, webhooks),
     validators: { names: ['labels'] },
     clock,
   });

@@ -44,6 +44,25 @@ export const chromiumPrograms: () => RequiredProgram = once(() =>
   provide('Chromium', 'chromium', () => directoryWith('chromium', [])),
 );
 
+/** curl. */
+export const curlPrograms: () => RequiredProgram = once(() =>
+  provide('curl', 'curl', () => directoryWith('curl', [])),
+);
+
+/** python3. */
+export const pythonPrograms: () => RequiredProgram = once(() =>
+  provide('Python', 'python3', () => directoryWith('python3', ['/usr/bin'])),
+);
+
+/** A node of version 20 or 22, which callers of Millrace may still have. Nothing is installed for it. */
+export const olderNode: () => RequiredProgram = once(() => {
+  const directory = executableDirectories().find((one) =>
+    /^v2[02]\./.test(spawnSync(join(one, 'node'), ['--version'], { encoding: 'utf8' }).stdout ?? ''),
+  );
+  if (directory !== undefined) return { kind: 'found', directory };
+  return { kind: 'missing', reason: 'Node 20 or 22 is needed, beside the one that runs the tests.' };
+});
+
 /** pngquant, which makes pictures small. */
 export const pngquantPrograms: () => RequiredProgram = once(() =>
   provide('pngquant', 'pngquant', () => directoryWith('pngquant', [])),
@@ -146,10 +165,11 @@ function debianPostgresDirectories(): readonly string[] {
 }
 
 function directoryWith(program: string, first: readonly string[]): string | undefined {
-  const path = (process.env['PATH'] ?? '').split(delimiter);
-  return [...first, ...path, '/usr/bin', '/usr/sbin'].find((directory) =>
-    isExecutable(join(directory, program)),
-  );
+  return [...first, ...executableDirectories()].find((directory) => isExecutable(join(directory, program)));
+}
+
+function executableDirectories(): readonly string[] {
+  return [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/sbin'];
 }
 
 function isExecutable(path: string): boolean {

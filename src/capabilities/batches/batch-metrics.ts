@@ -39,24 +39,6 @@ export const batchMetrics = {
     labels: { result: ['passed', 'failed', 'asked_again'] },
     help: 'Checks of the output of batches that this process recorded, by how they ended; asked_again: a validator threw or did not answer, and is asked again later.',
   },
-  batch_notices_total: {
-    type: 'counter',
-    unit: 'notices',
-    labels: { result: ['delivered', 'failed', 'given_up'] },
-    help: 'Notices of batches to webhooks, by what became of an attempt; given_up: the last one failed.',
-  },
-  batch_notices_waiting: {
-    type: 'gauge',
-    unit: 'notices',
-    labels: {},
-    help: 'Notices of batches that no webhook has taken yet, 1000 at most; aggregate with max.',
-  },
-  batch_notice_oldest_waiting_seconds: {
-    type: 'gauge',
-    unit: 'seconds',
-    labels: {},
-    help: 'Time since the oldest notice of a batch was written that no webhook has taken yet; 0 when there is none.',
-  },
   batch_chunks: {
     type: 'gauge',
     unit: 'chunks',

@@ -6,7 +6,6 @@ export const batchNames = {
     'batches',
     'prune_batches',
     'batch_quality',
-    'batch_notices',
     'provider_batches',
     'forget_provider_batches',
     'shared_answers',

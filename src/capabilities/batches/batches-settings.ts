@@ -1,8 +1,5 @@
-import { webhooksSettings } from './done/webhook-settings.ts';
 import { intakeSettings } from './intake/intake-settings.ts';
 import { providerModeSettings } from './mode/provider-mode-settings.ts';
 
 /** The section `batches` of the configuration. */
-export const batchesSettings = intakeSettings
-  .extend({ provider: providerModeSettings, ...webhooksSettings.shape })
-  .prefault({});
+export const batchesSettings = intakeSettings.extend({ provider: providerModeSettings }).prefault({});

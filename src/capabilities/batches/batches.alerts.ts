@@ -44,18 +44,6 @@ export function batchAlerts(terms: RuleTerms): readonly Alert[] {
     },
     {
       ...about,
-      alert: 'MillraceBatchNoticesNotTaken',
-      expr: `max by (job) (millrace_batch_notice_oldest_waiting_seconds) > ${terms.seconds(limits.noticeWaitsSeconds)}`,
-      forMinutes: limits.noticeForMinutes,
-      severity: 'warning',
-      incident: 'batch_notice',
-      summary: 'A webhook has not taken a notice of a batch for {{ humanizeDuration $value }}',
-      description:
-        'It is sent again, with longer and longer pauses, and given up on after twelve attempts, some three hours. Whoever waits for the end of the batch does not know of it.',
-      runbook: 'batches.md#a-webhook-does-not-take-notices',
-    },
-    {
-      ...about,
       alert: 'MillraceProviderBatchUnresolved',
       expr: 'max by (job) (millrace_provider_batches{state="unresolved"}) > 0',
       forMinutes: limits.unresolvedForMinutes,

@@ -2,7 +2,7 @@ import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.t
 import type { batchMetrics } from './batch-metrics.ts';
 import type { batchNames } from './batch-names.ts';
 import { BatchValidators } from './done/batch-validators.ts';
-import { type BatchDoneSettings, openDone } from './done/open-done.ts';
+import { openDone } from './done/open-done.ts';
 import { type BatchIntakeSettings, openIntake } from './intake/open-intake.ts';
 import { type ModeSettings, openMode } from './mode/open-mode.ts';
 import { openReport } from './report/open-report.ts';
@@ -14,7 +14,7 @@ type Parts = CapabilityParts<NameOf<typeof batchNames, 'jobs'>>;
 /** Composes batches from their parts. */
 export function openBatches(
   context: CapabilityContext<
-    BatchIntakeSettings & BatchRunSettings & BatchDoneSettings & ModeSettings,
+    BatchIntakeSettings & BatchRunSettings & ModeSettings,
     typeof batchMetrics,
     NameOf<typeof batchNames, 'jobs'>,
     NameOf<typeof batchNames, 'bounds'>

@@ -2,6 +2,7 @@ import { bareEngineCatalogue } from '../../engine/metrics/engine-metrics.ts';
 import { MessageLedger } from '../../engine/ledger/message-ledger.ts';
 import { Admissions } from '../../engine/pipeline/admissions.ts';
 import { MessageBodies, type MessageBodyLimits } from '../../engine/pipeline/message-bodies.ts';
+import type { NamedWebhooks } from '../../engine/ledger/webhook-names.ts';
 import { Publisher } from '../../engine/pipeline/publisher.ts';
 import type { StageDefinition } from '../../engine/pipeline/stage-definition.ts';
 import { StageRegistry } from '../../engine/pipeline/stage-registry.ts';
@@ -16,6 +17,7 @@ import type { RequestsSettings } from './requests-settings.ts';
 /** What it reads of the configuration. */
 export interface RequestCommandSettings {
   readonly requests: RequestsSettings;
+  readonly webhooks: NamedWebhooks;
   readonly messages: MessageBodyLimits & { readonly maxDepth: number };
 }
 
@@ -51,6 +53,7 @@ export async function withOperatorRequests<Result>(
       const ledger = new MessageLedger({ database, clock, worker: 'command' });
       const { service } = composeRequests({
         settings: settings.requests,
+        webhooks: settings.webhooks,
         database,
         payloads,
         clock,

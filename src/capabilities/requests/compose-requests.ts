@@ -3,6 +3,7 @@ import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import { LedgerCounts } from '../../engine/ledger/ledger-counts.ts';
 import { MessageCancellations } from '../../engine/ledger/message-cancellations.ts';
 import { StageBacklog } from '../../engine/ledger/stage-backlog.ts';
+import { type NamedWebhooks, WebhookNames } from '../../engine/ledger/webhook-names.ts';
 import type { Admissions } from '../../engine/pipeline/admissions.ts';
 import type { MessageBodies } from '../../engine/pipeline/message-bodies.ts';
 import { MessageCanceller } from '../../engine/pipeline/message-canceller.ts';
@@ -28,6 +29,8 @@ import { RequestWaiter } from './state/request-waiter.ts';
 
 export interface RequestSurroundings {
   readonly settings: RequestsSettings;
+  /** Of the configuration. */
+  readonly webhooks: NamedWebhooks;
   readonly database: SqlDatabase;
   readonly payloads: PayloadStore;
   readonly clock: Clock;
@@ -52,6 +55,7 @@ export interface ComposedRequests {
 
 export function composeRequests({
   settings,
+  webhooks,
   database,
   payloads,
   clock,
@@ -64,7 +68,15 @@ export function composeRequests({
 }: RequestSurroundings): ComposedRequests {
   const ends = new RequestEnds();
   const endLedger = new RequestEndLedger(database);
-  const recorder = new EndRecorder({ ledger: endLedger, bodies, payloads, limits: settings, ends, metrics });
+  const recorder = new EndRecorder({
+    ledger: endLedger,
+    registry,
+    bodies,
+    payloads,
+    limits: settings,
+    ends,
+    metrics,
+  });
   const cancellations = {
     ledger: new MessageCancellations(database),
     ...(publisher === undefined ? {} : { publisher }),
@@ -83,7 +95,12 @@ export function composeRequests({
   const waiter = new RequestWaiter({ store, ends, clock, maxWaits: settings.waits, ...bounded });
   const service = new RequestService({
     intake: new RequestIntake({
-      ledger: new RequestLedger({ database, clock, ...bounded }),
+      ledger: new RequestLedger({
+        database,
+        webhooks: new WebhookNames(database, webhooks),
+        clock,
+        ...bounded,
+      }),
       admissions,
       registry,
       queues,

@@ -1,3 +1,4 @@
+import type { NamedWebhooks } from '../../engine/ledger/webhook-names.ts';
 import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.ts';
 import { composeRequests } from './compose-requests.ts';
 import { EndJob } from './ends/end-job.ts';
@@ -16,6 +17,7 @@ import { maxWaitToken } from './wait-preference.ts';
 /** What requests read of the configuration. */
 export interface RequestCapabilitySettings {
   readonly requests: RequestsSettings;
+  readonly webhooks: NamedWebhooks;
   readonly retention: { readonly finishedDays: number };
 }
 
@@ -24,7 +26,7 @@ const pruneMs = 60_000;
 
 /** Composes requests in a host. */
 export function openRequests({
-  settings: { requests: settings, retention },
+  settings: { requests: settings, retention, webhooks },
   database,
   payloads,
   eventLogs,
@@ -41,6 +43,7 @@ export function openRequests({
 >): CapabilityParts<NameOf<typeof requestNames, 'jobs'>> {
   const { service, ends, endLedger, recorder, canceller, waiter } = composeRequests({
     settings,
+    webhooks,
     database,
     payloads,
     clock,

@@ -48,5 +48,17 @@ function requestAlerts(terms: RuleTerms): readonly Alert[] {
         'Each has a dead letter that says why. A new request for the same would probably fail too.',
       runbook: 'requests.md#requests-fail',
     },
+    {
+      ...about,
+      alert: 'MillraceRequestEventsDropped',
+      expr: `sum by (job) (increase(millrace_request_events_dropped_total[${terms.minutes(limits.eventsWindowMinutes)}])) > ${limits.eventsDropped}`,
+      forMinutes: limits.eventsForMinutes,
+      severity: 'warning',
+      incident: 'request_events',
+      summary: '{{ printf "%.0f" $value }} events of requests were not written in some minutes',
+      description:
+        'Streams show clients less than happens: the store of logs (Redis) is away, full or too slow. Results are not concerned.',
+      runbook: 'requests.md#streams-say-less',
+    },
   ];
 }

@@ -4,6 +4,7 @@ import { stat, timeSeries } from '../../../dashboards/charts.ts';
 import { worseAbove } from '../../../dashboards/colour-limits.ts';
 import { promql } from '../../../dashboards/data-queries.ts';
 import { maximum, quantile, sumOfIncreases, sumOfRates, total } from '../../../dashboards/promql.ts';
+import { streamRow } from './events/streams.board.ts';
 import { thresholds } from '../../../dashboards/thresholds.ts';
 
 const limits = thresholds.requests;
@@ -101,5 +102,6 @@ export const requestsBoard: Board = {
         }),
       ],
     },
+    streamRow,
   ],
 };

@@ -112,7 +112,7 @@ export class ScheduleRunner {
 }
 
 /** What is to be done with a schedule whose time has come. */
-export function planOf(schedule: DueSchedule): PlannedSchedule {
+function planOf(schedule: DueSchedule): PlannedSchedule {
   const { id, name, definition, fromAt, nextAt, nowMs } = schedule;
   const timing = timingOf(definition, fromAt);
   // A time counts as come when it is due, which the jitter makes later for all times alike.

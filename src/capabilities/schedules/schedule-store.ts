@@ -38,7 +38,7 @@ export interface ScheduleStoreOptions {
   readonly bounds: Pick<ScheduleSettings, 'max' | 'maxPerTeam' | 'shortestIntervalSeconds'>;
 }
 
-export const maxDefinitionBytes = 262_144;
+const maxDefinitionBytes = 262_144;
 
 type Action = 'create' | 'replace' | 'pause' | 'resume' | 'delete' | 'run';
 

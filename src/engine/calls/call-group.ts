@@ -6,7 +6,7 @@ import type { CallInFlight } from './call-in-flight.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
 import type { CallPlace } from './call-opening.ts';
 import type { CallMaker } from './call-maker.ts';
-import type { CallObserver } from './call-observer.ts';
+import type { AnswerObserver } from './call-observer.ts';
 import type { Parked } from '../parked.ts';
 import { CascadeLanguageModel } from './cascade-language-model.ts';
 import { type PlaceInCascade, placesOfCascade } from './cascade-places.ts';
@@ -39,8 +39,6 @@ export interface CallGroupOptions {
   readonly maker: CallMaker;
   readonly given: GivenAnswers;
   readonly recorded: RecordedAnswers;
-  /** Who follows them while they are made. */
-  readonly observer?: CallObserver | undefined;
 }
 
 export class CallGroup implements CallOpener {
@@ -91,7 +89,7 @@ export class CallGroup implements CallOpener {
     reference: string,
     { step, cascade, ...use }: ModelUse & { readonly step: string; readonly cascade?: CascadeRule },
   ): MeteredLanguageModel {
-    const { models, observer } = this.#options;
+    const { models } = this.#options;
     return new MeteredLanguageModel({
       target: models.languageModel(reference),
       fallback: models.fallbackOf(reference, use.fallback),
@@ -104,7 +102,7 @@ export class CallGroup implements CallOpener {
       cascade,
       calls: this,
       given: this.given,
-      beginAnswer: use.publish === true ? () => observer?.beginAnswer(step) : undefined,
+      isPublished: use.publish === true,
     });
   }
 
@@ -136,6 +134,10 @@ export class CallGroup implements CallOpener {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  beginAnswer(step: string): AnswerObserver | undefined {
+    return this.#options.maker.observer?.beginAnswer(step);
   }
 
   open(question: CallQuestion): Promise<OpenedCall> {
@@ -223,12 +225,12 @@ export class CallGroup implements CallOpener {
   }
 
   #begin(inFlight: CallInFlight, userSignal: AbortSignal | undefined): MeteredCall {
-    const { inAir, observer } = this.#options;
+    const { inAir, maker } = this.#options;
     const call = inAir.begin(inFlight, {
       userSignal,
       onSettled: (end) => {
         this.#spend.add(end);
-        observer?.settled(inFlight.facts, end);
+        maker.observer?.settled(inFlight.facts, end);
       },
       onEnd: (ended) => this.#open.delete(ended),
     });

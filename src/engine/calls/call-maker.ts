@@ -1,3 +1,4 @@
+import type { CallObserver } from './call-observer.ts';
 import type { CallAttribution } from '../ledger/attributed-call.ts';
 
 /** The message that calls are made for, under one lease of it. */
@@ -15,4 +16,6 @@ export interface CallMaker {
   readonly idRoot: string;
   /** Ends every wait: the lease has expired, the handler's time is over. */
   readonly signal: AbortSignal;
+  /** Who follows its calls while they are made. */
+  readonly observer?: CallObserver | undefined;
 }

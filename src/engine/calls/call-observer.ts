@@ -1,3 +1,4 @@
+import type { LanguageModelV4Content } from '@ai-sdk/provider';
 import type { AttributedCall } from '../ledger/attributed-call.ts';
 import type { SettledCall } from '../ledger/settlement.ts';
 
@@ -15,4 +16,15 @@ export interface CallObserver {
   beginAnswer(step: string): AnswerObserver;
   /** A call stands settled in the ledger. */
   settled(call: AttributedCall, end: SettledCall): void;
+}
+
+/** Tells an answer that is whole. */
+export function tellAnswer(
+  observer: AnswerObserver | undefined,
+  content: readonly LanguageModelV4Content[],
+): void {
+  if (observer === undefined) return;
+  for (const part of content)
+    if (part.type === 'text' || part.type === 'reasoning') observer.text(part.type, part.text);
+  observer.end();
 }

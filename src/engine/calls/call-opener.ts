@@ -1,3 +1,4 @@
+import type { AnswerObserver } from './call-observer.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { ReuseRule } from './call-journal.ts';
 import type { CallMaker } from './call-maker.ts';
@@ -100,4 +101,7 @@ export interface CallOpener {
 
   /** The same, at a place that was taken before: for a question whose shared request was refused, maybe for another's sake. */
   openAlone(question: CallQuestion, ordinal: number): Promise<OpenedCall>;
+
+  /** Where the text of an answer that begins goes as well; nowhere where nobody follows. */
+  beginAnswer(step: string): AnswerObserver | undefined;
 }

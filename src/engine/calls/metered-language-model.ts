@@ -10,7 +10,7 @@ import { invariant } from '../../kernel/invariant.ts';
 import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
 import { failedStream, streamOf } from './answer-streams.ts';
 import type { ReuseRule } from './call-journal.ts';
-import type { AnswerObserver } from './call-observer.ts';
+import { tellAnswer } from './call-observer.ts';
 import type { CallOpener, CallQuestion, FallbackModel, OpenedCall } from './call-opener.ts';
 import { type CascadeRule, judgeInCascade, type JudgedAnswer } from './cascade-rule.ts';
 import { type CallReport, reportOfFailure, providerRequestIdOf, type TokenCounter } from './call-report.ts';
@@ -63,8 +63,8 @@ export interface MeteredLanguageModelOptions {
   readonly cascade?: CascadeRule | undefined;
   readonly calls: CallOpener;
   readonly given: GivenAnswers;
-  /** Where the text of an answer goes while it comes. Default nowhere. */
-  readonly beginAnswer?: (() => AnswerObserver | undefined) | undefined;
+  /** Whether the text of answers goes to whoever follows the run, too. */
+  readonly isPublished: boolean;
 }
 
 /**
@@ -129,7 +129,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     if (fault !== undefined) throw fault;
     if (verdict === 'escalated') return undefined;
     this.#noteGiven(call.id, answer);
-    this.#publish(answer);
+    tellAnswer(this.#observe(), answer.content);
     return result;
   }
 
@@ -174,8 +174,10 @@ export class MeteredLanguageModel implements LanguageModelV4 {
         headers: result.response?.headers,
         counterOf: (text) => tokenCounter(target, options, text),
         faultOf: (answer) => this.#faultOf(answer),
-        onGiven: (answer) => this.#noteGiven(call.id, answer),
-        observer: this.#options.beginAnswer?.(),
+        consumer: {
+          onGiven: (answer) => this.#noteGiven(call.id, answer),
+          observer: this.#observe(),
+        },
       }),
     );
     return { ...result, stream };
@@ -209,7 +211,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       if (stands === 'escalated') return undefined;
     }
     this.#noteGiven(id, answer, reject);
-    this.#publish(answer);
+    tellAnswer(this.#observe(), answer.content);
     return answer;
   }
 
@@ -244,13 +246,9 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     return faultOfAnswer(answer, this.#options.rules, this.#options.step);
   }
 
-  /** A whole answer, to whoever follows. */
-  #publish({ content }: LanguageAnswer): void {
-    const observer = this.#options.beginAnswer?.();
-    if (observer === undefined) return;
-    for (const part of content)
-      if (part.type === 'text' || part.type === 'reasoning') observer.text(part.type, part.text);
-    observer.end();
+  #observe(): ReturnType<CallOpener['beginAnswer']> {
+    const { isPublished, calls, step } = this.#options;
+    return isPublished ? calls.beginAnswer(step) : undefined;
   }
 
   #noteGiven(callId: Uuid, answer: LanguageAnswer, reject?: GivenAnswer['reject']): void {

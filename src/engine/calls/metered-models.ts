@@ -60,10 +60,9 @@ export class MeteredModels {
       deferring,
       inAir,
       microBatches,
-      maker: { owner, idRoot, signal },
+      maker: { owner, idRoot, signal, observer },
       given: new GivenAnswers(recorded, owner),
       recorded: new RecordedAnswers(recorded, owner, journal),
-      observer,
     });
   }
 

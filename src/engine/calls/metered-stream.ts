@@ -36,6 +36,14 @@ import {
 type Part = LanguageModelV4StreamPart;
 type FinishPart = Extract<Part, { type: 'finish' }>;
 
+/** Who gets the answer. */
+export interface StreamConsumer {
+  /** The whole answer goes to the consumer. */
+  readonly onGiven: (answer: LanguageAnswer) => void;
+  /** Where its text goes as well, as it comes. */
+  readonly observer?: AnswerObserver | undefined;
+}
+
 export interface MeteredStreamOptions {
   readonly source: ReadableStream<Part>;
   readonly call: MeteredCall;
@@ -45,10 +53,7 @@ export interface MeteredStreamOptions {
   readonly headers: ResponseHeaders | undefined;
   /** What is wrong with the whole answer, if anything is. */
   readonly faultOf: (answer: LanguageAnswer) => AppError | undefined;
-  /** The whole answer goes to the consumer. */
-  readonly onGiven: (answer: LanguageAnswer) => void;
-  /** Where its text goes as well, as it comes. */
-  readonly observer?: AnswerObserver | undefined;
+  readonly consumer: StreamConsumer;
   /** Counts the request, and the given text of the answer. */
   readonly counterOf: (answerText: () => string) => TokenCounter;
 }
@@ -153,7 +158,7 @@ class MeteredStream {
       call.markFirstChunk();
     }
     controller.enqueue(part);
-    const { observer } = this.#options;
+    const { observer } = this.#options.consumer;
     if (part.type === 'text-delta') observer?.text('text', part.delta);
     else if (part.type === 'reasoning-delta') observer?.text('reasoning', part.delta);
     return true;
@@ -161,7 +166,7 @@ class MeteredStream {
 
   #endWith(): void {
     this.#hasEnded = true;
-    this.#options.observer?.end();
+    this.#options.consumer.observer?.end();
   }
 
   /** What the provider's own words say; undefined when it reported no error. */
@@ -195,7 +200,7 @@ class MeteredStream {
       await this.#fail(controller, this.#toldFailure() ?? streamCutFailure(message), undefined);
       return;
     }
-    const { call, faultOf, onGiven } = this.#options;
+    const { call, faultOf, consumer } = this.#options;
     const answer = this.#answerOf(part);
     // A second finish (a turn of several messages) finds the call settled and passes.
     try {
@@ -211,7 +216,7 @@ class MeteredStream {
       controller.error(error);
       return;
     }
-    onGiven(answer);
+    consumer.onGiven(answer);
     if (!this.#hasEnded) controller.enqueue(part);
   }
 

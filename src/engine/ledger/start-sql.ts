@@ -29,7 +29,7 @@ export function orderedFromStart(row: string, place: string): string {
 }
 
 /** What becomes of a message `m` that starts. `place` is its place in the statement. */
-export function started(dueAt: string, place: string): string {
+function started(dueAt: string, place: string): string {
   return `parked_for = null, available_at = ${dueAt}, sweep_at = 'infinity', order_place = case when m.order_key is not null
        then (select nextval('millrace.order_places')) * 1000000 + ${place} end`;
 }

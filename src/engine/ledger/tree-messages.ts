@@ -9,6 +9,7 @@ export interface TreeMessage {
   readonly rootId: Uuid;
   readonly hops: number;
   readonly state: MessageState;
+  readonly pipeline: string;
   readonly stage: string;
   readonly type: string;
   readonly code: string | undefined;
@@ -31,6 +32,7 @@ export async function readTreeMessages(
     rootId: row.root_id,
     hops: row.hops,
     state: row.state,
+    pipeline: row.pipeline,
     stage: row.stage,
     type: row.type,
     code: row.error_code ?? undefined,
@@ -45,6 +47,7 @@ interface TreeRow {
   readonly root_id: Uuid;
   readonly hops: number;
   readonly state: MessageState;
+  readonly pipeline: string;
   readonly stage: string;
   readonly type: string;
   readonly error_code: string | null;

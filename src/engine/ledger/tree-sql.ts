@@ -34,10 +34,10 @@ export const hasOpenCall = (root: string): string => `(coalesce(${hasOpenCallOf(
 export const readTrees = named(
   'ledger.read_trees',
   `with ${trees(
-    `m.id, m.root_id, m.hops, m.state, m.stage, m.type, m.error_code, m.body, m.body_ref, m.result, m.branch_id,
+    `m.id, m.root_id, m.hops, m.state, m.pipeline, m.stage, m.type, m.error_code, m.body, m.body_ref, m.result, m.branch_id,
        m.prior_attempts + m.attempts + m.invalid_output_attempts as attempts`,
   )}
-   select t.root_id, t.hops, t.state, t.stage, t.type, t.error_code, t.attempts,
+   select t.root_id, t.hops, t.state, t.pipeline, t.stage, t.type, t.error_code, t.attempts,
      case when t.stage = '' then t.body end as body, case when t.stage = '' then t.body_ref end as body_ref,
      case when t.stage <> '' and t.state = 'completed' and t.result is not null
        and not exists (select from millrace.messages c where c.root_id = t.root_id and c.parent_id = t.id) then t.result end as result,

@@ -6,5 +6,5 @@ export const notifySchema = z.strictObject({
     .string()
     .min(1)
     .max(64)
-    .describe('The name of a webhook of the configuration, `batches.webhooks`.'),
+    .describe('The name of a webhook of the team, or of one of the configuration, `webhooks.endpoints`.'),
 });

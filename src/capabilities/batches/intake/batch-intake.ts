@@ -1,3 +1,4 @@
+import type { WebhookNames } from '../../../engine/ledger/webhook-names.ts';
 import type { Operator, Viewer } from '../../../http/operator.ts';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
@@ -8,7 +9,6 @@ import { formatUsd } from '../../../kernel/money.ts';
 import { parseOrigin } from '../../../messages/origin.ts';
 import { batchErrors } from '../batch-errors.ts';
 import type { BatchValidators } from '../done/batch-validators.ts';
-import { webhookOf, type WebhooksSettings } from '../done/webhook-settings.ts';
 import type { BatchEstimates, Shortage } from './batch-estimates.ts';
 import type { BatchUploads, TakenUpload } from './batch-uploads.ts';
 import type { BatchEstimate } from './estimate-document.ts';
@@ -28,7 +28,7 @@ export interface BatchIntakeOptions {
   /** What can check the output; undefined where that is not known. */
   readonly validators?: Pick<BatchValidators, 'names'> | undefined;
   /** Who can be told of batches. */
-  readonly webhooks: WebhooksSettings;
+  readonly webhooks: Pick<WebhookNames, 'has'>;
   readonly clock: Clock;
 }
 
@@ -84,7 +84,7 @@ export class BatchIntake {
     }
     const { type, version } = itemTypeOf(request);
     this.#confirmValidator(settings.quality?.validator);
-    this.#confirmWebhook(settings.notify?.webhook, team);
+    await this.#confirmWebhook(settings.notify?.webhook, team);
     const origin = parseOrigin({ team, customer, feature, batch: name, labels });
     const id = newId(clock.now());
     const asked = { id, pipeline, type, version, settings, priority, deadline, requestDigest };
@@ -238,10 +238,13 @@ export class BatchIntake {
   }
 
   /** Names of other teams' webhooks are not told. */
-  #confirmWebhook(name: string | undefined, team: string): void {
-    if (name === undefined || webhookOf(this.#options.webhooks, name, team) !== undefined) return;
+  async #confirmWebhook(name: string | undefined, team: string): Promise<void> {
+    if (name === undefined || (await this.#options.webhooks.has(name, team))) return;
     throw invalidRequest([
-      { field: 'settings.notify.webhook', problem: 'is no webhook that is configured for this team' },
+      {
+        field: 'settings.notify.webhook',
+        problem: 'is no webhook of this team, and none of the configuration that is open to it',
+      },
     ]);
   }
 

@@ -1,4 +1,5 @@
 import { presentPriceBook } from '../../../engine/ledger/present-price-book.ts';
+import { WebhookNames } from '../../../engine/ledger/webhook-names.ts';
 import { checkMessageData } from '../../../engine/pipeline/admissions.ts';
 import type { StageDefinition } from '../../../engine/pipeline/stage-definition.ts';
 import { StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
@@ -31,7 +32,7 @@ export async function withBatchIntake<Result>(
   definitions: readonly StageDefinition[] | undefined,
   work: (intake: BatchIntake, access: LedgerAccess) => Promise<Result>,
 ): Promise<Result> {
-  const { batches, messages, models } = settings;
+  const { batches, messages, models, webhooks } = settings;
   const { priceOverlay: overlay, providers } = models;
   const checks =
     definitions === undefined ? unchecked(messages.maxDepth) : checkedBy(definitions, messages.maxDepth);
@@ -56,7 +57,7 @@ export async function withBatchIntake<Result>(
         clock,
       }),
       itemTypeOf: typeOf,
-      webhooks: batches,
+      webhooks: new WebhookNames(database, webhooks),
       clock,
     });
     return await work(intake, access);

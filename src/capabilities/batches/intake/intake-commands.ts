@@ -99,7 +99,7 @@ export function addIntakeCommands(
     )
     .option(
       '--notify <webhook>',
-      'a webhook of the configuration that is told when the batch ends or halts',
+      'a webhook of the team, or of the configuration, that is told when the batch ends or halts',
       nameOption,
     )
     .option('--validator <name>', 'checks a sample of the output before the batch succeeds', nameOption)

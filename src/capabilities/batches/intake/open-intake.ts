@@ -1,8 +1,8 @@
+import { type NamedWebhooks, WebhookNames } from '../../../engine/ledger/webhook-names.ts';
 import { checkMessageData } from '../../../engine/pipeline/admissions.ts';
 import type { MessageBodyLimits } from '../../../engine/pipeline/message-bodies.ts';
 import type { CapabilityContext, CapabilityParts } from '../../capability.ts';
 import type { BatchValidators } from '../done/batch-validators.ts';
-import type { WebhooksSettings } from '../done/webhook-settings.ts';
 import { BatchEstimates } from './batch-estimates.ts';
 import { BatchIntake } from './batch-intake.ts';
 import { BatchUploads } from './batch-uploads.ts';
@@ -13,14 +13,15 @@ import { itemTypeOf } from './pipeline-types.ts';
 
 /** What the intake of batches reads of the configuration. */
 export interface BatchIntakeSettings {
-  readonly batches: IntakeSettings & WebhooksSettings;
+  readonly batches: IntakeSettings;
+  readonly webhooks: NamedWebhooks;
   readonly messages: Pick<MessageBodyLimits, 'maxBytes'> & { readonly maxDepth: number };
 }
 
 /** Composes the way in for batches. */
 export function openIntake(
   {
-    settings: { batches, messages },
+    settings: { batches, messages, webhooks },
     database,
     clock,
     engine: { registry, pricer, providers },
@@ -45,7 +46,7 @@ export function openIntake(
     }),
     itemTypeOf: (asked) => itemTypeOf(registry, asked),
     validators,
-    webhooks: batches,
+    webhooks: new WebhookNames(database, webhooks),
     clock,
   });
   return { services: [[BatchIntake, intake]] };

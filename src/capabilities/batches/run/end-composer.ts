@@ -1,3 +1,5 @@
+import { withDeclaredOutput } from '../../../engine/pipeline/pipeline-output.ts';
+import type { StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
 import type { AnswerWaste } from '../../../engine/calls/answer-waste.ts';
@@ -27,7 +29,15 @@ export class EndComposer {
   readonly #bodies: Pick<MessageBodies, 'read'>;
   readonly #waste: Pick<AnswerWaste, 'ofCalls'>;
 
-  constructor(ledger: EndLedger, bodies: Pick<MessageBodies, 'read'>, waste: Pick<AnswerWaste, 'ofCalls'>) {
+  readonly #registry: Pick<StageRegistry, 'stages'>;
+
+  constructor(
+    ledger: EndLedger,
+    bodies: Pick<MessageBodies, 'read'>,
+    waste: Pick<AnswerWaste, 'ofCalls'>,
+    registry: Pick<StageRegistry, 'stages'>,
+  ) {
+    this.#registry = registry;
     this.#ledger = ledger;
     this.#bodies = bodies;
     this.#waste = waste;
@@ -63,7 +73,8 @@ export class EndComposer {
   async #readTrees(items: readonly EndingItem[]): Promise<ReadonlyMap<Uuid, ReadTree>> {
     const ids = items.map(({ messageId }) => messageId);
     const bytes = new Map(items.map((item) => [item.messageId, item.bytes]));
-    const messages = Map.groupBy(await this.#ledger.readTrees(ids), ({ rootId }) => rootId);
+    const read = withDeclaredOutput(this.#registry, await this.#ledger.readTrees(ids));
+    const messages = Map.groupBy(read, ({ rootId }) => rootId);
     const answers = Map.groupBy(await this.#ledger.readAnswers(ids), ({ rootId }) => rootId);
     const trees = new Map<Uuid, ReadTree>();
     for (const [rootId, parts] of messages) {

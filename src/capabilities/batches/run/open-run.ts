@@ -56,14 +56,17 @@ export function batchRunnerOf({
   metrics,
   clock,
   logger,
-  engine: { admissions, bodies, publisher },
+  engine: { admissions, bodies, publisher, registry },
 }: Pick<CapabilityContext<unknown, typeof batchMetrics>, 'database' | 'metrics' | 'clock' | 'logger'> & {
-  readonly engine: Pick<CapabilityContext<unknown>['engine'], 'admissions' | 'bodies' | 'publisher'>;
+  readonly engine: Pick<
+    CapabilityContext<unknown>['engine'],
+    'admissions' | 'bodies' | 'publisher' | 'registry'
+  >;
 }): BatchRunner {
   const chunks = new ChunkLedger(database);
   const ends = new EndLedger(database, metrics);
   const waste = new AnswerWaste(new UnusedAnswers(database), clock);
-  const composer = new EndComposer(ends, bodies, waste);
+  const composer = new EndComposer(ends, bodies, waste, registry);
   const canceller = new MessageCanceller({
     ledger: new MessageCancellations(database),
     publisher,

@@ -3,6 +3,8 @@ import { hasEnded } from '../../../engine/ledger/message-state.ts';
 import type { StoredBody } from '../../../engine/ledger/stored-message.ts';
 import type { TreeMessage } from '../../../engine/ledger/tree-messages.ts';
 import type { MessageBodies } from '../../../engine/pipeline/message-bodies.ts';
+import { withDeclaredOutput } from '../../../engine/pipeline/pipeline-output.ts';
+import type { StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
 import type { EndedRequest, RequestError } from '../request.ts';
@@ -17,6 +19,7 @@ const maxGroup = 100;
 
 export interface EndRecorderOptions {
   readonly ledger: RequestEndLedger;
+  readonly registry: Pick<StageRegistry, 'stages'>;
   readonly bodies: Pick<MessageBodies, 'read'>;
   readonly payloads: Pick<PayloadStore, 'put'>;
   readonly limits: { readonly inlineResultBytes: number; readonly resultBytes: number };
@@ -38,8 +41,9 @@ export class EndRecorder {
   }
 
   async #recordGroup(requests: readonly EndingRequest[]): Promise<void> {
-    const { ledger, ends, metrics } = this.#options;
-    const trees = Map.groupBy(await ledger.readTrees(requests.map(({ id }) => id)), ({ rootId }) => rootId);
+    const { ledger, registry, ends, metrics } = this.#options;
+    const read = await ledger.readTrees(requests.map(({ id }) => id));
+    const trees = Map.groupBy(withDeclaredOutput(registry, read), ({ rootId }) => rootId);
     const endings: RequestEnding[] = [];
     for (const request of requests) {
       const messages = trees.get(request.id) ?? [];

@@ -22,28 +22,28 @@ const noteListening = named(
 /** $1 how many: requests that are left by a listener and that nobody else listens to. */
 const listLeft = named(
   'requests.list_left',
-  `select distinct on (l.listens_until, l.request_id) l.request_id as id from millrace.request_listeners l
+  `select distinct l.listens_until, l.request_id as id from millrace.request_listeners l
    where l.listens_until < clock_timestamp()
      and not exists (select from millrace.request_listeners o where o.request_id = l.request_id and o.listens_until >= clock_timestamp())
-   order by l.listens_until, l.request_id limit $1`,
+   order by l.listens_until, id limit $1`,
 );
 
 /** $1 requests, whose listeners have left: they are forgotten. */
 const forgetLeft = named(
   'requests.forget_left',
   `delete from millrace.request_listeners l using (
-     select request_id, listener from millrace.request_listeners
-     where request_id = any($1::uuid[]) and listens_until < clock_timestamp() order by request_id, listener for update skip locked) g
-   where l.request_id = g.request_id and l.listener = g.listener`,
+     select request_id as id, listener from millrace.request_listeners
+     where request_id = any($1::uuid[]) and listens_until < clock_timestamp() order by listener, id for update skip locked) g
+   where l.request_id = g.id and l.listener = g.listener`,
 );
 
 /** $1 how many: listeners that have left requests to which others listen. */
 const forgetSome = named(
   'requests.forget_some_listeners',
   `delete from millrace.request_listeners l using (
-     select o.request_id, o.listener from millrace.request_listeners o where o.listens_until < clock_timestamp() - interval '1 minute'
-     order by o.listens_until, o.request_id, o.listener limit $1 for update skip locked) g
-   where l.request_id = g.request_id and l.listener = g.listener`,
+     select o.request_id as id, o.listener from millrace.request_listeners o where o.listens_until < clock_timestamp() - interval '1 minute'
+     order by o.listens_until, o.listener, id limit $1 for update skip locked) g
+   where l.request_id = g.id and l.listener = g.listener`,
 );
 
 const listensMs = 30_000;

@@ -99,7 +99,6 @@ class PublishedRun implements RunObserver {
 
   ended(end: RunEnd): void {
     if (this.#hasEnded) return;
-    for (const answer of this.#answers) answer.flush();
     const code = end.kind === 'completed' ? {} : { code: end.code };
     this.#tell({ kind: 'stage-ended', ...this.#about, outcome: outcomeOf(end), ...code });
     this.#hasEnded = true;
@@ -108,7 +107,11 @@ class PublishedRun implements RunObserver {
 
   /** A run that has ended is another's: a handler that was left may still say something. */
   #tell(event: RequestEvent): void {
-    if (!this.#hasEnded) this.#outlet.push(event);
+    if (this.#hasEnded) return;
+    // Text that still collects came before it.
+    if (event.kind !== 'text-delta' && event.kind !== 'reasoning-delta')
+      for (const answer of this.#answers) answer.flush();
+    this.#outlet.push(event);
   }
 }
 

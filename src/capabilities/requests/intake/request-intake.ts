@@ -3,6 +3,7 @@ import { entryTypeOf, type EntryType, stagesOf } from '../../../engine/pipeline/
 import type { StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
 import { type ApiKeyIdentity, assertTeamAllowed } from '../../../http/api-key-identity.ts';
 import { actorOf } from '../../../http/operator.ts';
+import { invalidRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
@@ -95,6 +96,7 @@ export class RequestIntake {
     const { body, caller } = asked;
     const entry = this.#entryOf(asked);
     const origin = originOf(asked);
+    await this.#confirmWebhook(body.webhook, origin.team);
     // By the plan of whoever asks, where the configuration says so; else by the stage, which may go by the size.
     const lane = caller.tier && this.#options.settings.lanes[caller.tier];
     const checked = await admissions.check(
@@ -111,6 +113,17 @@ export class RequestIntake {
     if (known !== undefined) return known;
     if (idempotency === undefined) await this.#assertNotRefused(checked, entry);
     return await this.#write({ asked, entry, origin, checked, idempotency });
+  }
+
+  /** Names of other teams' webhooks are not told. Throws MILLRACE_REQUEST_INVALID. */
+  async #confirmWebhook(name: string | undefined, team: string): Promise<void> {
+    if (name === undefined || (await this.#options.ledger.hasWebhook(name, team))) return;
+    throw invalidRequest([
+      {
+        field: 'webhook',
+        problem: 'is no webhook of this team, and none of the configuration that is open to it',
+      },
+    ]);
   }
 
   /** What is refused by now may have been accepted before. */
@@ -164,7 +177,7 @@ export class RequestIntake {
     const options = {
       onDisconnect: body.onDisconnect,
       disconnectGraceMs: body.disconnectGraceSeconds * 1000,
-      webhook: undefined,
+      webhook: body.webhook,
     };
     const id = newRequestId(clock.now());
     const request = { id, origin, pipeline, type, version, actor: actorOf(caller), options };

@@ -1,6 +1,7 @@
 import { jsonRow, jsonRows, type JsonRow } from '../../../drivers/sql-database/json-rows.ts';
 import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts';
 import { originColumns } from '../../../engine/ledger/stored-message.ts';
+import type { WebhookNames } from '../../../engine/ledger/webhook-names.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { GroupCommit } from '../../../kernel/group-commit.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
@@ -41,18 +42,22 @@ interface Entry {
 /** The rows of requests on their way in. Many that come at once share a transaction. */
 export class RequestLedger {
   readonly #database: SqlDatabase;
+  readonly #webhooks: Pick<WebhookNames, 'has'>;
   readonly #writes: GroupCommit<Entry, Date | undefined>;
 
   constructor({
     database,
+    webhooks,
     clock,
     bounds,
   }: {
     readonly database: SqlDatabase;
+    readonly webhooks: Pick<WebhookNames, 'has'>;
     readonly clock: Clock;
     readonly bounds?: BoundRegistry<'request_writes'>;
   }) {
     this.#database = database;
+    this.#webhooks = webhooks;
     this.#writes = new GroupCommit({
       name: 'request_writes',
       clock,
@@ -68,6 +73,11 @@ export class RequestLedger {
     const { id, origin, idempotency } = request;
     const place = idempotency && JSON.stringify([origin.team, idempotency.key]);
     return await this.#writes.submit({ id, place, row: jsonRow('requests', () => rowOf(request)) });
+  }
+
+  /** Whether requests of the team may name the webhook. */
+  hasWebhook(name: string, team: string): Promise<boolean> {
+    return this.#webhooks.has(name, team);
   }
 
   /** The request that the team's key stands for by now. */

@@ -40,6 +40,15 @@ export const submitRequestSchema = z.strictObject({
     .max(maxGraceSeconds)
     .default(10)
     .describe('For how long another listener may come, before it is cancelled.'),
+  webhook: z
+    .string()
+    .min(1)
+    .max(64, 'has at most 64 characters')
+    .refine(isStorableText, storableProblem)
+    .optional()
+    .describe(
+      'The name of a webhook that is told of its end: of the team, or of the configuration where that is open to the team.',
+    ),
 });
 
 export type SubmitRequest = z.output<typeof submitRequestSchema>;

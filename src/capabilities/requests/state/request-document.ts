@@ -11,11 +11,15 @@ const costSchema = z.object({
   usd: amountSchema.describe('What its calls cost so far, or in all: an exact decimal string.'),
   isFinal: z
     .boolean()
-    .describe('Whether the request has ended and every call has its price: nothing is added to it.'),
+    .describe(
+      'Whether the request has ended and the exact price of every call is known: nothing is added to it.',
+    ),
   calls: z.int(),
   unpricedCalls: z.int().describe('Calls whose cost is not in it because no price is known.'),
   unsettledCalls: z.int().describe('Calls under way, or of unknown outcome.'),
-  unsettledUpperBoundUsd: amountSchema.describe('What these can have cost at most.'),
+  unsettledUpperBoundUsd: amountSchema.describe(
+    'What calls under way, of unknown outcome, or with an estimated usage (an answer that was cut off) can have cost at most.',
+  ),
 });
 
 const errorSchema = z.object({
@@ -135,7 +139,7 @@ function costPart(
 ): z.output<typeof costSchema> {
   return {
     usd: formatUsd(costUsd),
-    isFinal: endedAt !== undefined && unpriced === 0 && unsettled === 0,
+    isFinal: endedAt !== undefined && unpriced === 0 && unsettled === 0 && unsettledUsd.isZero(),
     calls,
     unpricedCalls: unpriced,
     unsettledCalls: unsettled,

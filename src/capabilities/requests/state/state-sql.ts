@@ -19,7 +19,7 @@ export const treeCost = (root: string): string => `(
    select count(*)::int as calls, coalesce(sum(c.cost_usd) filter (where c.state = 'settled'), 0)::text as cost_usd,
      count(*) filter (where c.state = 'settled' and c.cost_usd is null)::int as unpriced,
      count(*) filter (where c.state in ('reserved', 'unsettled'))::int as unsettled,
-     coalesce(sum(c.upper_bound_usd) filter (where c.state in ('reserved', 'unsettled')), 0)::text as unsettled_usd
+     coalesce(sum(c.upper_bound_usd), 0)::text as unsettled_usd
    from ${treeCalls(root)} c)`;
 
 /** What a viewer may see of requests `q`: by the team, the customer and the feature that its key is bound to, if any. */

@@ -30,7 +30,7 @@ export interface RunPlan {
 /** A run that begins no later than this after its time is not a missed one. */
 export const graceMs = 60_000;
 /** How many times are looked at that have passed. */
-export const maxLookedAt = 1000;
+const maxLookedAt = 1000;
 
 /**
  * What is to be done at `nowMs` with the times from `nextMs` on, of which the first is due. The same question has the same answer; the answers
