@@ -14,7 +14,7 @@ import { canRun, directoryOf, prometheusPrograms } from '../support/required-pro
 
 /* What the boards ask is asked: of a Prometheus that scraped a run with faults, and of the tables that the run wrote. */
 
-const runSeconds = 25;
+const runSeconds = 40;
 const moreSeconds = 15;
 
 describe.skipIf(!canRun(prometheusPrograms()))('the boards', () => {

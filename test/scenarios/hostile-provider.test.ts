@@ -29,7 +29,7 @@ import type { HostileNews, HostileWork } from './hostile-host.ts';
  * choose the run.
  */
 
-const { fewestCalls, seed, path: programs } = hostileRun();
+const { fewestCalls, seed, path: programs, compileCache } = hostileRun();
 /** What the process may take beyond what it took after a hundred good answers, while sixteen bad ones are in hand. */
 const maxGrowthBytes = 320 * 1024 * 1024;
 const warmUp = 100;
@@ -87,7 +87,7 @@ beforeAll(async () => {
   );
   const host = fork(join(import.meta.dirname, 'hostile-host.ts'), [command, configFile], {
     cwd: folder,
-    env: { PATH: programs, NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] },
+    env: { PATH: programs, NODE_COMPILE_CACHE: compileCache },
     execArgv: shortRunFlags,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
