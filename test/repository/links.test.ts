@@ -128,6 +128,9 @@ describe('the documents', () => {
       ...Object.keys(errorCodes),
       ...listSettings().map(({ env }) => env),
       'MILLRACE_CONFIG',
+      // Of the examples of clients alone.
+      'MILLRACE_URL',
+      'MILLRACE_KEY',
       // What stands in a raw usage block in the place of what is not there.
       'millrace_missing',
       'millrace_refused',

@@ -42,7 +42,7 @@ export const requestErrors = declareErrors({
     status: 409,
     retryable: false,
     what: 'The request has ended; it cannot be cancelled any more.',
-    todo: 'Read how it ended: GET /v1/requests/{id}.',
+    todo: 'Read how it ended: the request, or "millrace requests show ID".',
   },
   MILLRACE_REQUEST_RESULT_TOO_LARGE: {
     status: 422,

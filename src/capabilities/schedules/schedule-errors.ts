@@ -6,7 +6,7 @@ export const scheduleErrors = declareErrors({
     status: 409,
     retryable: false,
     what: 'The team has another schedule of this name; nothing was changed.',
-    todo: 'Replace that one (PUT /v1/schedules/{id}), or take another name.',
+    todo: 'Replace that one, or take another name.',
   },
   MILLRACE_SCHEDULE_CONFIGURED: {
     status: 409,

@@ -6,7 +6,7 @@ export const webhookErrors = declareErrors({
     status: 404,
     retryable: false,
     what: 'There is no webhook, or no delivery, of this id that the caller may see.',
-    todo: 'List them: "GET /v1/webhooks", "millrace webhooks list".',
+    todo: 'List them, as "millrace webhooks list" does.',
   },
   MILLRACE_WEBHOOK_EXISTS: {
     status: 409,

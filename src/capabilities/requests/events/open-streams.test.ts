@@ -37,6 +37,7 @@ function open(maxStreams = 10, maxStreamsPerKey = 10) {
   }
   async function* silent(signal: AbortSignal): AsyncGenerator<StreamedEvent, void> {
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    yield* [];
   }
   const stream = (events: NewStream['events'], share?: string): NewStream => ({
     rendering: new NativeRendering(),
