@@ -112,6 +112,8 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   getRequest: 'requests:read',
   cancelRequest: 'requests:write',
   deleteRequest: 'requests:write',
+  streamRequestEvents: 'requests:read',
+  createStreamToken: 'requests:read',
   getMessage: 'messages:read',
   getMessageTree: 'messages:read',
   getMessageData: 'messages:data',

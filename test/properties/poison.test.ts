@@ -73,6 +73,8 @@ const notShared: Readonly<Record<string, string>> = {
   'ledger.record_budget_alerts': 'budgets and percents that the ledger gave',
   'ledger.release_heads': 'keys that the ledger gave',
   'ledger.set_budget': 'one operator, checked before',
+  'schedules.plan_runs': 'times that one process computed, of schedules that the ledger gave',
+  'schedules.record_runs': 'runs that the ledger gave, with what became of each',
   'webhooks.claim_deliveries': 'ids that the ledger gave',
   'webhooks.record_attempts':
     'one process, in a form that the ledger takes: texts of answers are cleaned where they are read',

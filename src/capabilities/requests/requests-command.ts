@@ -34,7 +34,7 @@ interface SubmitOptions extends ShowOptions {
   readonly customer: string;
   readonly feature: string;
   readonly label?: readonly string[];
-  readonly data: string;
+  readonly input: string;
   readonly type?: string;
   readonly idempotencyKey?: string;
   readonly wait?: number;
@@ -82,7 +82,7 @@ export function addRequestsCommand(
     .requiredOption('--team <name>', 'who pays', nameOption)
     .requiredOption('--customer <name>', 'on whose behalf', nameOption)
     .requiredOption('--feature <name>', 'the product feature that asks', nameOption)
-    .requiredOption('--data <json>', "the data of the pipeline's input")
+    .requiredOption('--input <json>', "the data of the pipeline's input")
     .option('--label <key=value>', 'a free label; repeat it for more', namesOption)
     .option('--type <type>', 'where the pipeline takes in several types, which one this is', nameOption)
     .option('--idempotency-key <key>', 'what is to be done once: submitted again, the same request is shown')
@@ -127,7 +127,7 @@ async function submit(
   const { pipeline, team, customer, feature, type, wait: waitSeconds = 0 } = options;
   const labels = labelsOf(options.label);
   const body = parseRequest(submitRequestSchema, {
-    data: dataOf(options.data),
+    data: dataOf(options.input),
     origin: { team, customer, feature, ...(labels === undefined ? {} : { labels }) },
     ...(type === undefined ? {} : { type }),
   });
@@ -204,7 +204,7 @@ function dataOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw invalidRequest([{ field: 'data', problem: 'is JSON' }]);
+    throw invalidRequest([{ field: 'input', problem: 'is JSON' }]);
   }
 }
 

@@ -71,8 +71,10 @@ export class RequestLedger {
   /** Writes the request, and says since when it is there; undefined when its key stands for another. The same one again changes nothing. */
   async write(request: NewRequest): Promise<Date | undefined> {
     const { id, origin, idempotency } = request;
+    // First: what cannot be written as JSON is refused with its field.
+    const row = jsonRow('requests', () => rowOf(request));
     const place = idempotency && JSON.stringify([origin.team, idempotency.key]);
-    return await this.#writes.submit({ id, place, row: jsonRow('requests', () => rowOf(request)) });
+    return await this.#writes.submit({ id, place, row });
   }
 
   /** Whether requests of the team may name the webhook. */
