@@ -171,7 +171,10 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   getRequest: [{ path: others.request }],
   cancelRequest: [{ path: others.request, body: { reason: 'x' } }],
   deleteRequest: [{ path: others.request }],
-  streamRequestEvents: [{ path: others.request }, { path: others.request, query: 'format=ui-message-stream' }],
+  streamRequestEvents: [
+    { path: others.request },
+    { path: others.request, query: 'format=ui-message-stream' },
+  ],
   createStreamToken: [{ path: others.request }],
   getMessage: [{ path: others.open }, { path: others.dead }],
   getMessageTree: [{ path: others.open }, { path: others.dead }],
