@@ -152,7 +152,7 @@ describe('beside a running host', () => {
     });
     const erased = await run('erase', '--customer', 'globex', '--reason', 'request 2');
     expect(erased.code, erased.stderr).toBe(0);
-    expect(erased.stdout).toMatch(/^Erased: 1 messages .* The name is now erased-/);
+    expect(erased.stdout).toMatch(/^Erased: 1 message \(.* The name is now erased-/);
     expect(await row(id)).toMatchObject({
       body: 'null',
       customer: expect.stringMatching(/^erased-/) as string,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +8,12 @@ import { runCommand } from '../support/run-command.ts';
 
 const id = '00000000-0000-7000-8000-000000000000';
 const because = ['--reason', 'r'];
+const scheduleFile = join(tmpdir(), `millrace-schedule-${process.pid}.json`);
+const schedule = {
+  name: 'n',
+  every: '1h',
+  message: { type: 't', data: {}, origin: { team: 't', customer: 'c', feature: 'f' } },
+};
 
 /** What each command needs to be understood. A command that is not here fails the test that walks through them. */
 const complete: Readonly<Record<string, readonly string[]>> = {
@@ -70,6 +76,8 @@ const complete: Readonly<Record<string, readonly string[]>> = {
   periods: [],
   'periods close': ['2026-01'],
   'periods reopen': ['2026-01', ...because],
+  'pipelines list': ['--stages', 'stages.js'],
+  'pipelines show': ['p', '--stages', 'stages.js'],
   prices: ['openai/gpt-5-mini'],
   'prices check': [],
   'prices explain': ['openai/gpt-5-mini'],
@@ -87,11 +95,37 @@ const complete: Readonly<Record<string, readonly string[]>> = {
   'reconcile bill': ['--provider', 'openai', '--file', import.meta.filename],
   'reconcile list': [],
   'reconcile show': [id],
+  'requests cancel': [id],
+  'requests list': [],
+  'requests show': [id],
+  'requests submit': '--stages stages.js --pipeline p --team t --customer c --feature f --input {}'.split(
+    ' ',
+  ),
+  'requests wait': [id],
   resume: ['all', ...because],
+  schedules: [],
+  'schedules delete': [id, ...because],
+  'schedules pause': [id, ...because],
+  'schedules resume': [id, ...because],
+  'schedules run': [id, ...because],
+  'schedules set': [scheduleFile],
+  'schedules show': [id],
   simulator: [],
   start: ['--stages', 'stages.js'],
   status: [],
   tail: ['--seconds', '0'],
+  'waits complete': ['token', '--stages', 'stages.js', '--with', '{}'],
+  'waits list': [],
+  'webhooks create': ['--name', 'n', '--url', 'https://example.com/', '--team', 't'],
+  'webhooks delete': [id],
+  'webhooks deliveries': [id],
+  'webhooks disable': [id],
+  'webhooks enable': [id],
+  'webhooks list': [],
+  'webhooks redeliver': ['--delivery', id],
+  'webhooks rotate': [id],
+  'webhooks show': [id],
+  'webhooks test': [id],
 };
 
 /** What works without an installation, or makes one. */
@@ -101,8 +135,10 @@ const filters = ['team', 'customer', 'feature', 'batch', 'stage', 'model', 'owne
 const apiWords = /\/v1\/|\/openapi\.json|\bHTTP\b|\b(?:GET|POST|PUT|DELETE)\b|\b[45]\d\d\b|received NaN/;
 
 /** Where a reason is wanted for the audit, or only with another option. */
-const isWithoutReason = (name: string): boolean => name.startsWith('keys ') || reasonOptional.has(name);
+const isWithoutReason = (name: string): boolean =>
+  /^(?:keys|requests|waits|webhooks) /.test(name) || reasonOptional.has(name);
 const reasonOptional = new Set([
+  'schedules set',
   'batch discard',
   'batch start',
   'batch submit',
@@ -137,11 +173,15 @@ const run = (name: string, ...args: readonly string[]) => runCommand([...name.sp
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'millrace-exit-codes-'));
+  await writeFile(scheduleFile, JSON.stringify(schedule));
   const migrated = await run('migrate', '--data', data());
   expect(migrated.code, migrated.stderr).toBe(0);
   commands = await listCommands([]);
 }, 120_000);
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await rm(scheduleFile, { force: true });
+});
 
 describe('the exit code of every command', () => {
   it('is 0 for its help, and every command is walked here', () => {

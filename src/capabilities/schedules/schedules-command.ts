@@ -11,6 +11,7 @@ import {
   withStoreOptions,
 } from '../../terminal/command-context.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
+import { nameOption } from '../../terminal/option-values.ts';
 import type { ScheduleCommandSettings } from './command-schedules.ts';
 import {
   listSchedulesSchema,
@@ -49,7 +50,7 @@ const orders: Readonly<Record<Order, { readonly description: string; readonly do
 export function addSchedulesCommand(program: Command, context: Context, bind: Bind): void {
   const schedules = withStoreOptions(program.command('schedules'))
     .description('messages that are sent again and again: when, and what became of their last runs')
-    .option('--team <name>', 'only those of this team')
+    .option('--team <name>', 'only those of this team', nameOption)
     .option('--limit <count>', 'the most that are shown')
     .option('--after <place>', 'where an earlier list went on')
     .option('--json', 'one JSON object, as the API answers')
@@ -59,12 +60,12 @@ export function addSchedulesCommand(program: Command, context: Context, bind: Bi
     .option('--next-times <count>', 'how many of its next times')
     .option('--runs <count>', 'how many of its last runs')
     .action(bind((name: string, _: unknown, command: Command) => show(context, name, command)));
-  withOrder(withStoreOptions(schedules.command('set')))
-    .argument('<file>', 'JSON, as the body of POST /v1/schedules; - reads standard input')
+  withOrder(withStoreOptions(schedules.command('set')), 'why; it stands in the audit')
+    .argument('<file>', 'JSON: name, when, and the message; - reads standard input')
     .description('make a schedule, or replace the one of its team and name; its data is checked when it runs')
     .action(bind((file: string, _: unknown, command: Command) => set(context, file, command)));
   for (const order of ['pause', 'resume', 'run', 'delete'] as const) {
-    withOrder(withReference(schedules.command(order)))
+    withOrder(withReference(schedules.command(order)), 'why (required); it stands in the audit')
       .description(orders[order].description)
       .action(bind((name: string, _: unknown, command: Command) => act(context, order, name, command)));
   }
@@ -73,13 +74,13 @@ export function addSchedulesCommand(program: Command, context: Context, bind: Bi
 function withReference(command: Command): Command {
   return withStoreOptions(command)
     .argument('<schedule>', 'its name, or its id')
-    .option('--team <name>', 'whose schedule, where several teams have one of the name')
+    .option('--team <name>', 'whose schedule, where several teams have one of the name', nameOption)
     .option('--json', 'one JSON object, as the API answers');
 }
 
-function withOrder(command: Command): Command {
+function withOrder(command: Command, why: string): Command {
   return command
-    .option('--reason <text>', 'why; it stands in the audit')
+    .option('--reason <text>', why)
     .option('--actor <name>', 'who, for the audit; the account at this machine without it');
 }
 

@@ -10,7 +10,7 @@ import {
   withStoreOptions,
 } from '../../terminal/command-context.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
-import { wholeNumberOption } from '../../terminal/option-values.ts';
+import { nameOption, wholeNumberOption } from '../../terminal/option-values.ts';
 import type { WebhookCommandSettings } from './command-webhooks.ts';
 import { webhookEventTypes } from './webhook-event.ts';
 import {
@@ -71,7 +71,7 @@ export function addWebhooksCommand(program: Command, context: Context, bind: Bin
     .requiredOption('--name <name>', 'by which batches and requests name it')
     .requiredOption('--url <url>', 'where it is: https, a public address')
     .option('--event <type...>', `what it is told of without being named: ${webhookEventTypes.join(', ')}`)
-    .option('--team <team>', 'of whose work it is told; of that of all teams without it')
+    .option('--team <team>', 'of whose work it is told; of that of all teams without it', nameOption)
     .addOption(
       new Option('--signing <scheme>', 'v1: a shared secret; v1a: ed25519').choices([...signingSchemes]),
     )
