@@ -84,6 +84,7 @@ async function compile(mode) {
   );
   if (code !== 0) return code;
   for (const path of Object.keys(last.inputs)) if (!inputs.has(path)) removeOutputs(path);
+  if (mode === 'declarations') removeHiddenTypes();
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, JSON.stringify({ mode, inputs: Object.fromEntries(inputs) }));
   return 0;
@@ -94,6 +95,23 @@ function removeOutputs(source) {
   const output = outputOf(source);
   for (const path of [output, `${output}.map`, output.replace(/\.js$/, '.d.ts')])
     rmSync(path, { force: true });
+}
+
+/** The types of files that no entry of the package leads to: nobody can import them, and they are more than a megabyte. */
+function removeHiddenTypes() {
+  const folder = join(root, 'dist', 'src');
+  const reached = new Set();
+  const waiting = ['millrace', 'testing', 'client'].map((name) => join(folder, `${name}.d.ts`));
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (reached.has(file) || !exists(file)) continue;
+    reached.add(file);
+    for (const [, path] of readFileSync(file, 'utf8').matchAll(/(?:from |import\()["'](\.[^"']+)["']/g))
+      waiting.push(join(dirname(file), path.replace(/\.[jt]s$/, '.d.ts')));
+  }
+  for (const name of readdirSync(folder, { recursive: true })) {
+    const file = join(folder, name);
+    if (name.endsWith('.d.ts') && !reached.has(file)) rmSync(file);
+  }
 }
 
 const mode = process.argv.includes('--declarations') ? 'declarations' : 'javascript';
