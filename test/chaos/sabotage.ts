@@ -76,7 +76,7 @@ const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string
     'ledger.retry_messages': ['true, f.detail', `true, '{"chain":[]}'`],
   },
   joins: {
-    'ledger.finish_messages': ['e.join_id, e.parked_for, e.parked_for,', 'e.join_id, null, null,'],
+    'ledger.finish_messages': ['else e.parked_for end, e.parked_for,', 'else null end, null,'],
   },
   suspects: {
     'ledger.settle_calls': ['coalesce(s.is_suspect, false)', 'false'],
