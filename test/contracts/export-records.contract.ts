@@ -5,9 +5,15 @@ import { newId, type Uuid } from '../../src/kernel/ids.ts';
 import { type Usd, usd } from '../../src/kernel/money.ts';
 import type { SettledCall } from '../../src/engine/ledger/call-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
+import { UsageExporter } from '../../src/engine/export/usage-exporter.ts';
+import { bareEngineCatalogue } from '../../src/engine/metrics/engine-metrics.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ExportLedger, exportTargets } from '../../src/engine/export/export-ledger.ts';
 import { oddTexts } from '../support/poison.ts';
 import { LedgerHarness, someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';
+import { waitingColumnStore } from '../support/waiting-column-store.ts';
 import { pruneAll } from '../support/prune-all.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -262,6 +268,30 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
         await exports().markExported(batch?.id ?? '');
       }
       expect(await prune()).toMatchObject({ calls: 1, messages: 1 });
+    });
+
+    it('are all written when a drain ends, those that another turn has bound as well', async () => {
+      const { call } = await reserved();
+      await harness.calls.settle(someSettlement({ id: call }));
+      const { store, began, letGo } = waitingColumnStore();
+      const exporter = new UsageExporter({
+        ledger: exports(),
+        store,
+        clock: systemClock,
+        logger: silentLogger,
+        metrics: createMetrics(bareEngineCatalogue),
+      });
+      const turn = exporter.exportNext();
+      await began;
+      let leftAtEnd: number | undefined;
+      const drained = exporter.drain().then(async () => {
+        leftAtEnd = (await exports().backlog()).records;
+      });
+      await exports().backlog();
+      expect(leftAtEnd).toBeUndefined();
+      letGo();
+      await Promise.all([turn, drained]);
+      expect(leftAtEnd).toBe(0);
     });
 
     it('stay, and are seen to, when the row that they are about is gone', async () => {

@@ -34,6 +34,8 @@ export class UsageExporter {
   readonly #options: UsageExporterOptions;
   readonly #batchPeak = new Peak();
   readonly #refused = new RefusedBatches();
+  /** The turn that runs, or the last one. */
+  #turns: Promise<unknown> = Promise.resolve();
 
   constructor(options: UsageExporterOptions) {
     this.#options = options;
@@ -43,8 +45,18 @@ export class UsageExporter {
     });
   }
 
-  /** One turn: batches that were bound before, then new ones. True when there is more to do at once. */
-  async exportNext(): Promise<boolean> {
+  /**
+   * One turn: batches that were bound before, then new ones. True when there is more to do at once. Turns of a process go one after another: whoever
+   * drains waits for a batch that another caller's turn has bound and is writing.
+   */
+  exportNext(): Promise<boolean> {
+    const turn = this.#turns.then(() => this.#turn());
+    // How it ended is for whoever asked for it.
+    this.#turns = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #turn(): Promise<boolean> {
     await this.#writeOpen();
     let hasMore = false;
     for (const target of exportTargets) hasMore = (await this.#exportTarget(target)) || hasMore;
