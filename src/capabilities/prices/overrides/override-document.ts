@@ -7,16 +7,9 @@ import {
   type PriceOverride,
   type UnreadableOverride,
 } from '../../../engine/ledger/price-overrides.ts';
+import { requiredReason } from '../../../http/change-reason.ts';
 
 /* The requests and answers about prices that operators set. */
-
-const reason = z
-  .string({ error: 'says why' })
-  .trim()
-  .min(1, 'says why')
-  .max(500, 'has at most 500 characters')
-  .refine(isPrintableName, notPrintable)
-  .describe('Why, for the audit.');
 
 const maxNoteLength = 2_000;
 
@@ -38,12 +31,12 @@ const price = overlayEntrySchema.superRefine((entry, context) => {
 /** POST /v1/prices/overrides: the body. The price is one of the format of the price overlay. */
 export const setOverrideSchema = z.strictObject({
   price: price.describe('As in a price overlay: docs/prices.md explains each field.'),
-  reason,
+  reason: requiredReason,
 });
 
 /** DELETE /v1/prices/overrides/{id}: the query string. */
 export const unsetOverrideSchema = z.strictObject({
-  reason,
+  reason: requiredReason,
   entirely: z.enum(['true', 'false'], { error: 'is true or false' }).default('false'),
 });
 
