@@ -36,6 +36,7 @@ interface SubmitOptions extends ShowOptions {
   readonly label?: readonly string[];
   readonly input: string;
   readonly type?: string;
+  readonly webhook?: string;
   readonly idempotencyKey?: string;
   readonly wait?: number;
 }
@@ -85,6 +86,11 @@ export function addRequestsCommand(
     .requiredOption('--input <json>', "the data of the pipeline's input")
     .option('--label <key=value>', 'a free label; repeat it for more', namesOption)
     .option('--type <type>', 'where the pipeline takes in several types, which one this is', nameOption)
+    .option(
+      '--webhook <name>',
+      'a webhook that is told of its end; `millrace webhooks list` names them',
+      nameOption,
+    )
     .option('--idempotency-key <key>', 'what is to be done once: submitted again, the same request is shown')
     .option('--wait <seconds>', 'wait so long for its end', wholeNumberOption(0, maxWaitSeconds))
     .action(bind((options: SubmitOptions) => submit(context, options, loadDefinitions)));
@@ -124,12 +130,13 @@ async function submit(
   options: SubmitOptions,
   loadDefinitions: LoadDefinitions,
 ): Promise<number> {
-  const { pipeline, team, customer, feature, type, wait: waitSeconds = 0 } = options;
+  const { pipeline, team, customer, feature, type, webhook, wait: waitSeconds = 0 } = options;
   const labels = labelsOf(options.label);
   const body = parseRequest(submitRequestSchema, {
     data: dataOf(options.input),
     origin: { team, customer, feature, ...(labels === undefined ? {} : { labels }) },
     ...(type === undefined ? {} : { type }),
+    ...(webhook === undefined ? {} : { webhook }),
   });
   const idempotencyKey = readIdempotencyKey(options.idempotencyKey);
   const definitions = await loadDefinitions(options.stages);
