@@ -11,6 +11,8 @@ import { requiredReason } from '../../../http/change-reason.ts';
 
 /* The requests and answers about prices that operators set. */
 
+// Shown in a column of a table.
+const reason = requiredReason.refine(isPrintableName, notPrintable).describe('Why; it stands in the audit.');
 const maxNoteLength = 2_000;
 
 /** What a file of one's own may say, and a request may not: it is stored, and shown in tables. */
@@ -31,12 +33,12 @@ const price = overlayEntrySchema.superRefine((entry, context) => {
 /** POST /v1/prices/overrides: the body. The price is one of the format of the price overlay. */
 export const setOverrideSchema = z.strictObject({
   price: price.describe('As in a price overlay: docs/prices.md explains each field.'),
-  reason: requiredReason,
+  reason,
 });
 
 /** DELETE /v1/prices/overrides/{id}: the query string. */
 export const unsetOverrideSchema = z.strictObject({
-  reason: requiredReason,
+  reason,
   entirely: z.enum(['true', 'false'], { error: 'is true or false' }).default('false'),
 });
 
