@@ -71,6 +71,7 @@ function reservedColumns(item: Reservation): Record<string, unknown> {
     shared_request: item.sharedRequest,
     cascade_place: item.cascade?.place,
     cascade_models: item.cascade?.models,
+    via: item.via === 'stage' ? undefined : item.via,
     upper_bound_usd: amount(item.upperBoundUsd),
     parameters: item.parameters,
   };
