@@ -77,7 +77,8 @@ function reservedColumns(item: Reservation): Record<string, unknown> {
   };
 }
 
-function settledColumns(item: SettledCall): Record<string, unknown> {
+/** The columns that a settlement writes. Throws MILLRACE_DATA_REFUSED. */
+export function settledColumns(item: SettledCall): Record<string, unknown> {
   return {
     id: item.id,
     state: item.state,
