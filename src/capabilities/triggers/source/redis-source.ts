@@ -50,8 +50,10 @@ export class RedisSource implements EventSource {
     // A wait of 0 would be one without an end.
     const blockMs = Math.max(1, Math.floor(waitMs));
     const read = ['GROUP', group, consumer, 'COUNT', limit, 'BLOCK', blockMs, 'STREAMS', stream, '>'];
-    const [answer] = listOf(await this.#call('XREADGROUP', read));
-    return await this.#take(entriesOf(listOf(answer)[1]));
+    const answer = listOf(await this.#call('XREADGROUP', read));
+    // A map of streams, as RESP3 writes it, or a list of pairs, as RESP2 does.
+    const [first] = answer;
+    return await this.#take(entriesOf((Array.isArray(first) ? listOf(first) : answer)[1]));
   }
 
   async acknowledge(records: readonly EventRecord[]): Promise<void> {
