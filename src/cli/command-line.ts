@@ -43,16 +43,17 @@ import { addWaitsCommand } from '../capabilities/waits/waits-command.ts';
 import { addTailCommand } from '../capabilities/message-operations/tail-command.ts';
 import { addWebhooksCommand } from '../capabilities/webhooks/webhooks-command.ts';
 
-/** Runs one command line, without the program's name. Resolves with the exit code after the last effect. */
+/**
+ * Runs one command line, without the program's name. Resolves with the exit code after the last effect. `installation` opens what the options
+ * name; without it the stores of the configuration are opened for the command.
+ */
 export async function runCommandLine(
   args: readonly string[],
   surroundings: CommandSurroundings,
+  installation: CommandContext<Configuration>['installation'] = async (options) =>
+    (await import('../host/command-installation.ts')).installationOf(surroundings.environment, options),
 ): Promise<number> {
-  const context: CommandContext<Configuration> = {
-    ...surroundings,
-    installation: async (options) =>
-      (await import('../host/command-installation.ts')).installationOf(surroundings.environment, options),
-  };
+  const context: CommandContext<Configuration> = { ...surroundings, installation };
   for (const stream of [context.stdout, context.stderr]) allowReaderToLeave(stream);
   let exitCode: number = exitCodes.ok;
   const bind: Bind =

@@ -1,22 +1,10 @@
 #!/usr/bin/env node
-import { homedir } from 'node:os';
-import { environment } from '../host/environment.ts';
-import { systemClock } from '../kernel/clock.ts';
-import { keepCompiledCode, preferShortRun } from './engine-settings.ts';
+import { nodeProblem } from './required-node.ts';
 
-/** Commands that go on until they are stopped. */
-const longRuns = new Set(['start', 'simulator']);
-
-keepCompiledCode(environment, homedir());
-// Imported only now, so that the cache has it.
-const { runCommandLine } = await import('./command-line.ts');
-
-process.exitCode = await runCommandLine(process.argv.slice(2), {
-  environment,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  clock: systemClock,
-  beforeCommand: (name) => {
-    if (!longRuns.has(name)) preferShortRun();
-  },
-});
+// Nothing else is imported before this is known: an older Node does not have what the rest is linked with.
+const problem = nodeProblem(process.version);
+if (problem === undefined) await import('./millrace-program.ts');
+else {
+  process.stderr.write(`${problem}\n`);
+  process.exitCode = 2;
+}

@@ -100,6 +100,9 @@ function lastHourLines({ wasted, failing }: RecentCalls): readonly string[] {
 }
 
 function parkedLines(parked: Readonly<Record<string, number>>): readonly string[] {
-  const waiting = Object.entries(parked).map(([reason, count]) => `${formatCount(count)} for a ${reason}`);
+  const waiting = Object.entries(parked).map(
+    ([reason, count]) =>
+      `${formatCount(count)} for ${/^[aeiou]/.test(reason) ? 'an' : 'a'} ${reason.replaceAll('_', ' ')}`,
+  );
   return waiting.length === 0 ? [] : ['', `Messages put aside: ${waiting.join(', ')}`];
 }

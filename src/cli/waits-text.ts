@@ -8,6 +8,11 @@ export function waitLines(waits: readonly WaitReport[]): readonly string[] {
 }
 
 /** Waits whose time is that of the next try, which may be put off again. */
+/** What ends a wait of which no row says when: each has its own time limit, or none. */
+const endsByLimit: ReadonlyMap<WaitReport['reason'], string> = new Map([
+  ['event', 'until it comes, or the time limit of the wait is over'],
+]);
+
 const triedAgain: ReadonlySet<WaitReport['reason']> = new Set([
   'retry',
   'retry_after',
@@ -31,7 +36,7 @@ function linesOf({
   const times = [
     ...(since === undefined ? [] : [`since ${since}`]),
     until === undefined
-      ? 'no end by itself'
+      ? (endsByLimit.get(reason) ?? 'no end by itself')
       : `${triedAgain.has(reason) ? 'tried again at' : 'until'} ${until}`,
   ].join(', ');
   return [

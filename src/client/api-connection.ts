@@ -49,7 +49,7 @@ export class ApiConnection {
 
   constructor(options: ApiConnectionOptions) {
     this.#options = options;
-    this.#base = new URL(options.baseUrl);
+    this.#base = baseOf(options.baseUrl);
     if (!this.#base.pathname.endsWith('/')) this.#base.pathname += '/';
   }
 
@@ -151,10 +151,11 @@ export class ApiConnection {
   }
 }
 
-/** A name as a part of a path. Throws RangeError for one that no path can hold. */
+/** A name as a part of a path. Throws CLIENT_OPTION_INVALID for one that no path can hold. */
 export function pathPart(text: string): string {
   // URLs resolve these, in whatever way they are written.
-  if (text === '' || text === '.' || text === '..') throw new RangeError(`"${text}" is no name.`);
+  if (text === '' || text === '.' || text === '..' || !text.isWellFormed())
+    throw invalidOption(`"${text}" is no name and no id.`);
   return encodeURIComponent(text);
 }
 
@@ -193,4 +194,30 @@ function problemOf(text: string): ClientProblem | undefined {
     // A proxy's page.
     return undefined;
   }
+}
+
+/** A body as JSON. Throws CLIENT_OPTION_INVALID for what JSON cannot hold. */
+export function jsonOf(body: unknown): string {
+  try {
+    return JSON.stringify(body);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new MillraceClientError('CLIENT_OPTION_INVALID', `The data cannot be written as JSON: ${why}`, {
+      cause,
+    });
+  }
+}
+
+/** Something that a caller gave and that cannot be used. */
+export function invalidOption(message: string): MillraceClientError {
+  return new MillraceClientError('CLIENT_OPTION_INVALID', message);
+}
+
+function baseOf(url: string | URL): URL {
+  const text = String(url);
+  const base = URL.canParse(text) ? new URL(text) : undefined;
+  if (base?.protocol === 'http:' || base?.protocol === 'https:') return base;
+  throw invalidOption(
+    `baseUrl is the address of the API, such as "https://millrace.example.com", and not "${text}".`,
+  );
 }

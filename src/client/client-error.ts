@@ -19,6 +19,8 @@ export interface ClientProblem {
 
 /** Codes of what the client itself finds; all others are those of the API, which docs/errors.md lists. */
 export type ClientErrorCode =
+  /** What the client was given cannot be used: the message names it. */
+  | 'CLIENT_OPTION_INVALID'
   /** The server could not be reached, or the connection broke. */
   | 'CLIENT_NETWORK'
   /** No answer came in time. */

@@ -1,4 +1,4 @@
-import { ApiConnection, pathPart } from './api-connection.ts';
+import { ApiConnection, invalidOption, jsonOf, pathPart } from './api-connection.ts';
 import { type ClientClock, machineClock, pause } from './client-clock.ts';
 import { MillraceClientError } from './client-error.ts';
 import type {
@@ -61,6 +61,7 @@ export class MillraceClient {
     livenessMs = defaultLivenessMs,
     ...options
   }: MillraceClientOptions) {
+    if (options.apiKey === '') throw invalidOption('apiKey is an API key, and not empty.');
     this.#clock = clock;
     this.#stream = { maxReconnects, livenessMs };
     this.#connection = new ApiConnection({
@@ -80,10 +81,12 @@ export class MillraceClient {
     options: SubmitOptions<Result> = {},
   ): Promise<MillraceRequest<Result>> {
     const { schema, signal, idempotencyKey = newKey(), waitSeconds = 0, ...rest } = options;
+    if (!(waitSeconds >= 0 && waitSeconds < Infinity))
+      throw invalidOption(`waitSeconds is a number from 0, and not ${waitSeconds}.`);
     const answer = await this.#connection.json({
       method: 'POST',
       path: `v1/pipelines/${pathPart(pipeline)}/requests`,
-      body: JSON.stringify({ data, ...rest }),
+      body: jsonOf({ data, ...rest }),
       headers: {
         'idempotency-key': quoted(idempotencyKey),
         prefer: waitSeconds > 0 ? `respond-async, wait=${Math.ceil(waitSeconds)}` : 'respond-async',

@@ -72,7 +72,10 @@ async function importSecret(secret: string): Promise<SecretKey> {
   const isPublicKey = secret.startsWith('whpk_');
   const bytes = base64Bytes(secret.replace(/^wh(?:sec|pk)_/, ''));
   if (bytes === undefined || bytes.length === 0)
-    throw new RangeError('A secret of webhooks is whsec_ or whpk_ and base64.');
+    throw new MillraceClientError(
+      'CLIENT_OPTION_INVALID',
+      'A secret of webhooks is whsec_ or whpk_ and base64.',
+    );
   const algorithm = isPublicKey ? 'Ed25519' : 'HMAC';
   const parameters = isPublicKey ? { name: algorithm } : { name: algorithm, hash: 'SHA-256' };
   const key = await crypto.subtle.importKey('raw', bytes, parameters, false, ['verify']);

@@ -104,7 +104,7 @@ export async function readStatusByParts(sources: HostStatusSources): Promise<Sta
         stage,
         owner: ofStage[0]?.owner ?? '',
         messages: countsOf(ofStage),
-        oldestSeconds: Math.max(0, ...ofStage.filter(isPending).map((count) => count.oldestSeconds)),
+        oldestSeconds: Math.max(0, ...ofStage.filter(isDue).map((count) => count.oldestSeconds)),
       };
     }),
     calls: totals,
@@ -131,6 +131,11 @@ const stateOf: Readonly<Record<CountedKind, MessageState | undefined>> = {
 
 function isPending({ kind }: LedgerCount): boolean {
   return stateOf[kind] === 'pending';
+}
+
+/** Whether they could be worked on now: what starts later, is put off or put aside is not late. */
+function isDue({ kind }: LedgerCount): boolean {
+  return kind === 'ready';
 }
 
 function countsOf(counts: readonly LedgerCount[]): MessageCounts {

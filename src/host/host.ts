@@ -15,6 +15,7 @@ import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-re
 import { StageWorker } from '../engine/pipeline/stage-worker.ts';
 import { StageWorkers } from '../engine/pipeline/stage-workers.ts';
 import { stopWorkers } from '../engine/pipeline/stop-workers.ts';
+import { reportCrashes } from './crash-report.ts';
 import type { ProviderConfig } from '../engine/providers/provider-config.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
@@ -83,6 +84,7 @@ export class Host {
   readonly #maintenance: MaintenanceRole;
   readonly #lag = new EventLoopLag();
   #workers: StageWorkers | undefined;
+  #forgetCrashes: () => void = () => undefined;
   #loops: readonly BackgroundJob[] = [];
   #gauges: GaugeReader | undefined;
   #stopping: Promise<void> | undefined;
@@ -273,6 +275,7 @@ export class Host {
     if (!configuration.roles.includes('worker')) return;
     this.#workers = this.#makeWorkers();
     await this.#workers.start(stages);
+    this.#forgetCrashes = reportCrashes(logger, () => this.#stagesAtWork());
     this.#lag.start();
   }
 
@@ -284,6 +287,11 @@ export class Host {
   /** Whether it works on messages. */
   get isWorking(): boolean {
     return this.#parts.engine.leases.size > 0;
+  }
+
+  #stagesAtWork(): readonly string[] {
+    const workers = this.#workers?.all ?? [];
+    return workers.filter(({ isWorking }) => isWorking).map(({ definition }) => definition.name);
   }
 
   /** Resolves when no renewal of leases is under way. */
@@ -300,6 +308,7 @@ export class Host {
     const { logger, configuration } = this;
     const { engine, capabilities: open, tracing } = this.#parts;
     await this.#workers?.stop();
+    this.#forgetCrashes();
     for (const loop of this.#loops) await loop.stop();
     await this.#gauges?.stop();
     this.#lag.stop();

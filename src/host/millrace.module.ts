@@ -7,6 +7,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { AppError } from '../kernel/app-error.ts';
 import { Admissions } from '../engine/pipeline/admissions.ts';
 import type { RegisteredStage } from '../engine/pipeline/stage-registry.ts';
 import { stageMetadata } from '../engine/pipeline/stage.decorator.ts';
@@ -111,8 +112,33 @@ function moduleAround(hostProvider: Provider): DynamicModule {
   };
 }
 
+/** Every option, for those that JavaScript lets through. */
+const optionNames: Readonly<Record<keyof MillraceModuleOptions, true>> = {
+  config: true,
+  configFile: true,
+  modelProviders: true,
+  logger: true,
+  environment: true,
+};
+
+/** A setting that is put beside `config` would be ignored without a word. */
+function requireKnownOptions(options: MillraceModuleOptions): void {
+  const faults = Object.keys(options)
+    .filter((name) => !Object.hasOwn(optionNames, name))
+    .map((field) => ({
+      field,
+      problem: `is no option; there are ${Object.keys(optionNames).join(', ')}. Settings stand in "config"`,
+    }));
+  if (faults.length === 0) return;
+  const told = faults.map(({ field, problem }) => `  ${field}: ${problem}`).join('\n');
+  throw new AppError('MILLRACE_CONFIG_INVALID', `The options of the module are not valid:\n${told}`, {
+    faults,
+  });
+}
+
 /** The configuration that the options lead to. Throws MILLRACE_CONFIG_INVALID with every fault. */
 export function configurationOfModule(options: MillraceModuleOptions): Configuration {
+  requireKnownOptions(options);
   return loadConfiguration({
     environment: options.environment ?? process.env,
     ...(options.configFile === undefined ? {} : { file: options.configFile }),

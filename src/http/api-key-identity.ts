@@ -21,6 +21,7 @@ export const apiScopes = [
   'gateway:use',
   'webhooks:read',
   'webhooks:write',
+  'usage:write',
   'admin',
 ] as const;
 export type ApiScope = (typeof apiScopes)[number];
@@ -81,4 +82,22 @@ export function assertTeamAllowed(caller: ApiKeyIdentity, team: string): void {
     'MILLRACE_FORBIDDEN',
     `This API key belongs to the team "${caller.team}" and cannot be used for another.`,
   );
+}
+
+/**
+ * Refuses an origin that the caller's key does not allow: of another team, or of another customer or feature than the ones that it is for. Throws MILLRACE_FORBIDDEN.
+ */
+export function assertOriginAllowed(
+  caller: ApiKeyIdentity,
+  origin: { readonly team: string; readonly customer: string; readonly feature: string },
+): void {
+  assertTeamAllowed(caller, origin.team);
+  for (const what of ['customer', 'feature'] as const) {
+    const own = caller[what];
+    if (own === undefined || own === origin[what]) continue;
+    throw new AppError(
+      'MILLRACE_FORBIDDEN',
+      `This API key is for the ${what} "${own}" and cannot be used for another.`,
+    );
+  }
 }

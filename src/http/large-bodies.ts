@@ -7,6 +7,8 @@
 export const largeBodyBytes: ReadonlyMap<string, number> = new Map([
   // A provider's bill, as texts in JSON.
   ['/v1/reconciliations', 8_388_608],
+  // A thousand calls that happened elsewhere.
+  ['/v1/usage', 4_194_304],
   // The data of a message.
   ['/v1/pipelines/:name/requests', 4_194_304],
 ]);

@@ -3,7 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { AppError } from '../kernel/app-error.ts';
 import { problemMediaType } from './problem.ts';
 import { Problems } from './problems.ts';
-import { pathOf, requestIdOf } from './request-facts.ts';
+import { shownPathOf, requestIdOf } from './request-facts.ts';
 
 /**
  * Answers operating failures with a problem document. It takes Millrace's own errors only, so that it does no harm in
@@ -25,7 +25,7 @@ export class AppErrorFilter implements ExceptionFilter {
     const request = http.getRequest<object>();
     const response = http.getResponse<object>();
     const { problem, retryAfterSeconds } = this.#problems.describe(error, {
-      path: pathOf(String(httpAdapter.getRequestUrl(request))),
+      path: shownPathOf(String(httpAdapter.getRequestUrl(request))),
       id: requestIdOf(request),
     });
     httpAdapter.setHeader(response, 'content-type', problemMediaType);

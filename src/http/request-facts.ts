@@ -6,6 +6,14 @@ export function pathOf(url: string): string {
   return end === -1 ? url : url.slice(0, end);
 }
 
+/** Tokens that stand in paths: whoever has one may answer a wait (docs/joins.md). */
+const tokenInPath = /(?<=\/)mw_[^/]+/g;
+
+/** The path as logs and answers show it: without tokens that stand in it, which are good as long as what they are for waits. */
+export function shownPathOf(url: string): string {
+  return pathOf(url).replaceAll(tokenInPath, 'mw_…');
+}
+
 /** The request's id, when the platform gave it one. */
 export function requestIdOf(request: object): string | undefined {
   return 'id' in request && typeof request.id === 'string' ? request.id : undefined;

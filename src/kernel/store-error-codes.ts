@@ -77,7 +77,7 @@ export const storeErrorCodes = {
   MILLRACE_EXPORT_INCONSISTENT: {
     status: 500,
     retryable: false,
-    what: 'ClickHouse holds a part of an export batch, or more than the batch, and repeating it cannot fix that.',
+    what: 'Under the id of an export batch ClickHouse has rows that are not its own, or one twice; or a replicated table drops rows that it does not have; or rows are gone from the ledger. What is merely missing is inserted by itself.',
     todo: 'Compare the batch that the error names with its rows in ClickHouse; docs/runbooks/metering.md shows how.',
   },
   MILLRACE_EVENT_LOG_UNAVAILABLE: {

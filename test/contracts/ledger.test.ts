@@ -1,6 +1,7 @@
 import { onEachLedger } from '../support/each-ledger.ts';
 import { claimsContract } from './claims.contract.ts';
 import { exportRecordsContract } from './export-records.contract.ts';
+import { exportRepairsContract } from './export-repairs.contract.ts';
 import { handOverContract } from './hand-over.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerCountsContract } from './ledger-counts.contract.ts';
@@ -18,6 +19,7 @@ onEachLedger(
   messageStartsContract,
   ledgerCallsContract,
   exportRecordsContract,
+  exportRepairsContract,
   recordGroupsContract,
   rowVersionsContract,
   handOverContract,

@@ -14,7 +14,7 @@ const temporaryDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'millra
 const now = new Date();
 const unavailable = { code: 'MILLRACE_PAYLOAD_UNAVAILABLE', retryable: true };
 
-const s3Store = (endpoint: string, bucket = s3Bucket): S3PayloadStore =>
+const s3Store = (endpoint: string, { bucket = s3Bucket, requestTimeoutMs = 30_000 } = {}): S3PayloadStore =>
   new S3PayloadStore({
     bucket,
     region: 'us-east-1',
@@ -22,7 +22,7 @@ const s3Store = (endpoint: string, bucket = s3Bucket): S3PayloadStore =>
     endpoint,
     forcePathStyle: true,
     credentials: s3Credentials,
-    requestTimeoutMs: 500,
+    requestTimeoutMs,
     maxAttempts: 1,
   });
 
@@ -159,7 +159,7 @@ describe('payloads in S3', () => {
   it('calls a missing bucket unavailable, not a missing payload', async () => {
     const directory = await temporaryDirectory();
     const server = await startS3Server(directory);
-    const store = s3Store(server.endpoint, 'no-such-bucket');
+    const store = s3Store(server.endpoint, { bucket: 'no-such-bucket' });
     await expect(store.ping()).rejects.toMatchObject(unavailable);
     await expect(store.get(`sha256/${'0'.repeat(64)}/3`)).rejects.toMatchObject(unavailable);
     await store.close();
@@ -170,7 +170,9 @@ describe('payloads in S3', () => {
   it('gives up on a service that does not answer in time', async () => {
     const silent = createServer(() => undefined);
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    const store = s3Store(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    const store = s3Store(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`, {
+      requestTimeoutMs: 500,
+    });
     await expect(store.put(new Uint8Array([1]))).rejects.toMatchObject(unavailable);
     await store.close();
     silent.closeAllConnections();

@@ -104,8 +104,12 @@ describe('the lock of a data directory', () => {
   });
 
   it('takes over the claim of a process that has ended and whose parent has not noticed', async () => {
-    // The shell's child ends at once, and the sleep that replaces the shell never asks for it.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+    // The child ends when sleep has replaced the shell, which would notice its end; sleep never asks for it.
+    const script = `shell=$$
+      until [ "$(cat /proc/$shell/comm)" = sleep ]; do :; done &
+      echo $!
+      exec sleep 60`;
+    const parent = spawn('sh', ['-c', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     try {

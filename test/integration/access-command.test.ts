@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { auditListSchema } from '../../src/capabilities/access/audit-documents.ts';
+import { installationOf } from '../../src/host/command-installation.ts';
+import { KeptLedger } from '../support/kept-ledger.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 
@@ -11,8 +13,9 @@ import '../../src/host/host.ts';
 /* `millrace keys` and `millrace audit` on the stores of an installation. */
 
 let directory: string;
+let ledger: KeptLedger;
 
-const run = (...args: readonly string[]) => runCommand([...args, '--data', directory]);
+const run = (...args: readonly string[]) => runCommand([...args, '--data', directory], {}, ledger);
 const succeed = async (...args: readonly string[]) => {
   const ended = await run(...args);
   expect(ended.code, ended.stderr).toBe(0);
@@ -35,10 +38,14 @@ const audit = async (...args: readonly string[]) =>
 
 beforeAll(async () => {
   directory = await newHostDirectory('millrace-access-command-');
+  ledger = new KeptLedger(installationOf({}, { data: directory }));
   await succeed('migrate');
 });
 
-afterAll(() => rm(directory, { recursive: true, force: true }));
+afterAll(async () => {
+  await ledger.close();
+  await rm(directory, { recursive: true, force: true });
+});
 
 describe('keys and audit', () => {
   it('make, replace and revoke a key that ends, show it once, and say who did it', async () => {

@@ -21,6 +21,8 @@ import { BudgetAdmission } from '../../src/capabilities/budgets/budget-admission
 import { BudgetBook } from '../../src/capabilities/budgets/budget-book.ts';
 import { errorCodes } from '../../src/host/error-codes.ts';
 import { readStatusDocument } from '../../src/host/status-document.ts';
+import { UsageIntake } from '../../src/capabilities/ingest/usage/usage-intake.ts';
+import { ToldCalls } from '../../src/engine/ledger/told-calls.ts';
 import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import type { HttpServices } from '../../src/host/http/http-api.module.ts';
 import { type Problem, problemSchema } from '../../src/http/problem.ts';
@@ -199,6 +201,15 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [People, new People({ clock: systemClock, logger: silentLogger })],
         [MessageCosts, new MessageCosts(database)],
         [EventIntake, new EventIntake(admissions)],
+        [
+          UsageIntake,
+          new UsageIntake({
+            calls: new ToldCalls(database),
+            pricer: packagedPriceBook(),
+            clock: systemClock,
+            metrics: createMetrics(metricCatalogue),
+          }),
+        ],
         ...batchServices(database, registry),
         ...requestServices({ database, payloads, admissions, bodies, publisher, registry }),
         [ScheduleService, scheduleServiceOver(database, admissions)],

@@ -352,7 +352,7 @@ describe('millrace batch', () => {
     const unknown = await wrong('submit', 'x.jsonl', '--pipline', 'support');
     expect(unknown).toMatch(/^error: unknown option '--pipline'\n\(Did you mean --pipeline\?\)/);
     expect(await wrong('submit', 'x.jsonl')).toMatch(/^error: required option '--pipeline <name>'/);
-    expect(await wrong('pause', 'x')).toContain('--reason: is required\n');
+    expect(await wrong('pause', 'x')).toContain('--reason: says why\n');
     expect(await wrong('submit', directory, ...who)).toContain('<file>: is a directory: ');
     const nowhere = await wrong(
       'submit',

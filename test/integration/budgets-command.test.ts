@@ -1,21 +1,26 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-// oxlint-disable-next-line import/no-unassigned-import -- commands load it late; the globals that it leaves are there before the tests
-import '../../src/host/command-installation.ts';
+import { installationOf } from '../../src/host/command-installation.ts';
+import { KeptLedger } from '../support/kept-ledger.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* `millrace budgets apply` on the ledger of an embedded installation. */
 
 let directory: string;
+let ledger: KeptLedger;
 
 beforeAll(async () => {
   directory = await newHostDirectory('millrace-budgets-command-');
   expect((await runCommand(['migrate', '--data', directory])).code).toBe(0);
+  ledger = new KeptLedger(installationOf({}, { data: directory }));
 });
 
-afterAll(() => rm(directory, { recursive: true, force: true }));
+afterAll(async () => {
+  await ledger.close();
+  await rm(directory, { recursive: true, force: true });
+});
 
 const search = { name: 'search', team: 'blue', window: 'month', limitUsd: '100.00' };
 const drafts = { name: 'drafts', feature: 'draft', window: 'day', limitUsd: '5', atLimit: 'refuse' };
@@ -24,10 +29,10 @@ const drafts = { name: 'drafts', feature: 'draft', window: 'day', limitUsd: '5',
 async function apply(budgets: readonly object[], ...args: readonly string[]) {
   const config = join(directory, 'millrace.json');
   await writeFile(config, JSON.stringify({ budgets }));
-  return await runCommand(['budgets', 'apply', '--config', config, '--data', directory, ...args]);
+  return await runCommand(['budgets', 'apply', '--config', config, '--data', directory, ...args], {}, ledger);
 }
 
-const show = () => runCommand(['budgets', '--data', directory]);
+const show = () => runCommand(['budgets', '--data', directory], {}, ledger);
 
 it('makes the budgets of the configuration hold, and says what that changes', async () => {
   expect((await show()).stdout).toBe('No budgets.\n');
@@ -77,7 +82,8 @@ it('refuses to forget budgets unless it is told to, and to act without a reason'
 
 it('sets, raises, shows, resets and removes one, each with its reason', async () => {
   await apply([search], '--reason', 'begin', '--remove');
-  const run = (...args: readonly string[]) => runCommand(['budgets', ...args, '--data', directory]);
+  const run = (...args: readonly string[]) =>
+    runCommand(['budgets', ...args, '--data', directory], {}, ledger);
   const set = await run(
     'set',
     'night',

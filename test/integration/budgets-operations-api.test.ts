@@ -212,7 +212,7 @@ describe('it is refused', () => {
       { ...good, team: 't'.repeat(129) },
       { ...good, labels: { a: 'b' } },
       { ...good, reason: '' },
-      { ...good, reason: 'r'.repeat(501) },
+      { ...good, reason: 'r'.repeat(1001) },
       { ...good, reason: 'a\u0000b' },
     ];
     for (const body of wrong) {

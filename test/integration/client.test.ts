@@ -212,7 +212,8 @@ describe('the client', () => {
       expect((await errorOf(work)).code).toBe('MILLRACE_REQUEST_NOT_FOUND');
     const stranger = new MillraceClient({ baseUrl: running.url, apiKey: () => Promise.resolve('wrong') });
     expect((await errorOf(stranger.list())).status).toBe(401);
-    for (const id of ['', '.', '..']) await expect(millrace.get(id)).rejects.toThrow(RangeError);
+    for (const id of ['', '.', '..'])
+      await expect(millrace.get(id)).rejects.toMatchObject({ code: 'CLIENT_OPTION_INVALID' });
     expect((await errorOf(millrace.get('../pipelines'))).code).toBe('MILLRACE_REQUEST_NOT_FOUND');
   });
 

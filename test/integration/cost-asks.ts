@@ -7,7 +7,7 @@ export interface Ask {
   readonly accept?: string;
 }
 
-const filters = ['customer', 'feature', 'batch', 'pipeline', 'stage', 'provider', 'model'] as const;
+const filters = ['customer', 'feature', 'batch', 'pipeline', 'stage', 'provider', 'model', 'via'] as const;
 const groups = ['team', ...filters, 'waste', 'day', 'hour', 'week', 'month'] as const;
 
 /** By the operations of the OpenAPI document. */

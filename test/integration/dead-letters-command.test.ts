@@ -1,8 +1,6 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
-import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
@@ -13,6 +11,8 @@ import {
   replayResultSchema,
 } from '../../src/capabilities/dead-letters/dead-letter-documents.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
+import { installationOf } from '../../src/host/command-installation.ts';
+import { KeptLedger } from '../support/kept-ledger.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
@@ -23,6 +23,7 @@ import { runCommand } from '../support/run-command.ts';
 
 let directory: string;
 let environment: Record<string, string> = {};
+let ledger: KeptLedger | undefined;
 
 beforeAll(async () => {
   directory = await newHostDirectory('millrace-dead-letters-command-');
@@ -30,7 +31,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-const run = (...args: readonly string[]) => runCommand([...args, '--data', directory], environment);
+const run = (...args: readonly string[]) => runCommand([...args, '--data', directory], environment, ledger);
 
 const letters = async (...args: readonly string[]): Promise<string> => {
   const { code, stdout, stderr } = await run('dead-letters', ...args);
@@ -55,15 +56,21 @@ const die = async (database: SqlDatabase, customers: readonly string[]): Promise
 
 describe('on embedded stores', () => {
   let ids: readonly string[];
+  let kept: KeptLedger;
 
   beforeAll(async () => {
     expect((await run('migrate')).code).toBe(0);
+    kept = new KeptLedger(installationOf({}, { data: directory }));
+    ledger = kept;
+  });
+
+  afterAll(async () => {
+    ledger = undefined;
+    await kept.close();
   });
 
   beforeEach(async () => {
-    const database = await PgliteSqlDatabase.open({ dataDirectory: join(directory, 'ledger') });
-    ids = await die(database, ['acme', 'initech']);
-    await database.close();
+    ids = await die((await kept.access()).database, ['acme', 'initech']);
   });
 
   it('lists, as a table and as JSON, by filter', async () => {
@@ -105,12 +112,10 @@ describe('on embedded stores', () => {
 
   it('shows what a handler or a provider wrote without orders to the terminal', async () => {
     const orders = '\u001b]0;PWNED\u0007\u001b[31mRED\u001b[2J\u009b2J';
-    const database = await PgliteSqlDatabase.open({ dataDirectory: join(directory, 'ledger') });
-    const fixture = new DeadLetterFixture(database);
+    const fixture = new DeadLetterFixture((await kept.access()).database);
     const id = await fixture.admit({ origin: { team: 'blue', customer: 'acme', feature: 'search' } });
     const { fencingToken } = await fixture.lease(id);
     await fixture.end(id, fencingToken, 'MILLRACE_STAGE_FAILED', `bad ${orders}`);
-    await database.close();
     const shown = String.raw`bad \x1b]0;PWNED\x07\x1b[31mRED\x1b[2J\u009b2J`;
     expect(await letters('show', id)).toContain(shown);
     const { stdout } = await run('messages', 'show', id);

@@ -10,6 +10,7 @@ import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
 import { pipelineRequests } from './pipeline-requests.ts';
 import { waitRequests } from './wait-requests.ts';
 import { type TwoTeams, writeLedger } from './two-teams.ts';
+import { usageRequests } from './usage-requests.ts';
 
 const reason = 'for the test';
 const filters = {
@@ -324,6 +325,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
         { body: event(), mediaType: 'application/cloudevents+json' },
         { body: [event(), event()], mediaType: 'application/cloudevents-batch+json' },
       ]),
+    ...usageRequests(unused),
     ...batchRequests(two, unused, after),
     ...webhookRequests(two, unused, after),
     submitRequest: () =>

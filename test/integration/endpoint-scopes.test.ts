@@ -83,6 +83,7 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   discardDeadLetters: 'operations:write',
   listMessages: 'messages:read',
   admitMessages: 'messages:write',
+  recordUsage: 'usage:write',
   createBatch: 'messages:write',
   uploadBatchItems: 'messages:write',
   estimateBatch: 'messages:write',

@@ -102,7 +102,7 @@ describe('a pause', () => {
     [{ scope: 'model', value: '/gpt-5', reason: 'r' }, 'value'],
     [{ scope: 'stage', value: 'x' }, 'reason'],
     [{ scope: 'stage', value: 'x', reason: ' ' }, 'reason'],
-    [{ scope: 'stage', value: 'x', reason: 'r'.repeat(501) }, 'reason'],
+    [{ scope: 'stage', value: 'x', reason: 'r'.repeat(1001) }, 'reason'],
     [{ scope: 'stage', value: 'x', reason: 'r', abort: 'yes' }, 'abort'],
     [{ scope: 'stage', value: 'x', reason: 'r', until: 'noon' }, 'until'],
     [[], 'request'],

@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { installationOf } from '../../src/host/command-installation.ts';
 import {
   pauseListSchema,
   resumedPauseSchema,
   placedPauseSchema,
 } from '../../src/capabilities/pauses/pause-documents.ts';
+import { KeptLedger } from '../support/kept-ledger.ts';
 import { LedgerHarness } from '../support/ledger-fixture.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
@@ -14,26 +15,30 @@ import { runCommand } from '../support/run-command.ts';
 /* `millrace pause`, `resume` and `status` on the stores of an installation. */
 
 let directory: string;
+let ledger: KeptLedger;
 
-const run = (...args: readonly string[]) => runCommand([...args, '--data', directory]);
+const run = (...args: readonly string[]) => runCommand([...args, '--data', directory], {}, ledger);
 const succeed = async (...args: readonly string[]) => {
   const ended = await run(...args);
   expect(ended.code, ended.stderr).toBe(0);
   return ended;
 };
 
+/** `millrace status`, which opens the installation by itself. */
+const status = async (...args: readonly string[]) => {
+  await ledger.close();
+  return (await succeed('status', ...args)).stdout;
+};
+
 /** Work on the embedded ledger between two commands. */
-const onLedger = async <Result>(work: (database: PgliteSqlDatabase) => Promise<Result>): Promise<Result> => {
-  const database = await PgliteSqlDatabase.open({ dataDirectory: join(directory, 'ledger') });
-  try {
-    return await work(database);
-  } finally {
-    await database.close();
-  }
+const onLedger = async <Result>(work: (database: SqlDatabase) => Promise<Result>): Promise<Result> => {
+  const { database } = await ledger.access();
+  return await work(database);
 };
 
 beforeAll(async () => {
   directory = await newHostDirectory('millrace-holds-command-');
+  ledger = new KeptLedger(installationOf({}, { data: directory }));
   await succeed('migrate');
 });
 
@@ -41,7 +46,10 @@ beforeEach(() =>
   onLedger((database) => database.execute('truncate millrace.blocks, millrace.operator_actions')),
 );
 
-afterAll(() => rm(directory, { recursive: true, force: true }));
+afterAll(async () => {
+  await ledger.close();
+  await rm(directory, { recursive: true, force: true });
+});
 
 describe('pause and resume', () => {
   it('place and end a pause with actor and reason, for the eye and as JSON, and leave an audit', async () => {
@@ -116,7 +124,7 @@ describe('pauses', () => {
 
 describe('status', () => {
   it('shows what is paused, by whom, why, how many wait, and whether everything is drained', async () => {
-    expect((await succeed('status')).stdout).not.toContain('paused');
+    expect(await status()).not.toContain('paused');
     await onLedger(async (database) => {
       const harness = await LedgerHarness.begin(database);
       await harness.admitted();
@@ -124,7 +132,7 @@ describe('status', () => {
     });
     await succeed('pause', 'all', '--reason', 'the budget is gone', '--actor', 'ann');
     await succeed('pause', 'stage', 'second', '--reason', 'sick', '--abort', '--actor', 'bob');
-    const draining = (await succeed('status')).stdout;
+    const draining = await status();
     expect(draining).toMatch(/^all +\d{4}-\S+Z +cli:ann +1 +ends +the budget is gone$/m);
     expect(draining).toMatch(/^stage second +\S+ +cli:bob +0 +aborted +sick$/m);
     expect(draining).toContain('Draining: 1 message is still being worked on.');
@@ -132,10 +140,10 @@ describe('status', () => {
       await database.execute(`update millrace.messages set state = 'pending', lease_until = null, parked_for = 'pause:gone', sweep_at = 'infinity'
         where state = 'leased'`);
     });
-    const drained = (await succeed('status')).stdout;
+    const drained = await status();
     expect(drained).toContain('Drained: nothing is being worked on.');
     expect(drained).toContain('Messages put aside: 1 for a pause');
-    const json = JSON.parse((await succeed('status', '--json')).stdout) as { parked: unknown };
+    const json = JSON.parse(await status('--json')) as { parked: unknown };
     expect(pauseListSchema.parse(json).pauses.map(({ scope }) => scope)).toEqual(['all', 'stage']);
     expect(json.parked).toEqual({ pause: 1 });
   });

@@ -12,6 +12,17 @@ import { runCommand } from '../support/run-command.ts';
 const Task = defineMessage('task').version(1, z.object({}));
 const slow = defineStage('slow', { consumes: Task.v1, concurrency: 1 });
 
+const Later = defineMessage('later').version(1, z.object({}));
+const late = defineStage('late', { consumes: Later.v1 });
+const statusSchema = z.object({
+  stages: z.array(z.object({ stage: z.string(), oldestSeconds: z.number() })),
+});
+
+@Stage(late)
+class LateStage {
+  async handle() {}
+}
+
 /** Works until the host stops. */
 @Stage(slow)
 class SlowStage {
@@ -33,7 +44,7 @@ it('tells what is due to wait for a worker beside a host, and for a host where n
     http: false,
     signals: false,
     progress: false,
-    providers: [SlowStage],
+    providers: [SlowStage, LateStage],
     config: { dataDirectory: directory, shutdownGraceMs: 1000, logging: { level: 'silent' } },
   });
   try {
@@ -42,7 +53,13 @@ it('tells what is due to wait for a worker beside a host, and for a host where n
     const origin = { team: 'blue', customer: 'acme', feature: 'search' };
     // The only place is taken by the first.
     for (let count = 0; count < 2; count += 1) await app.millrace.admit(Task.v1, {}, { origin });
+    await app.millrace.admit(Later.v1, {}, { origin, delay: '2h' });
     await expect.poll(status, { timeout: 20_000 }).toContain('a higher worker.concurrency');
+    // What starts later is not late, however long it has been there.
+    const { stdout } = await runCommand(['status', '--data', directory, '--json']);
+    const stages = statusSchema.parse(JSON.parse(stdout)).stages;
+    expect(stages.find(({ stage }) => stage === 'late')).toEqual({ stage: 'late', oldestSeconds: 0 });
+    expect(stages.find(({ stage }) => stage === 'slow')?.oldestSeconds).toBeGreaterThan(0);
   } finally {
     await app.close();
   }

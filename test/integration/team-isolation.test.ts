@@ -125,6 +125,18 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
       },
     },
   ],
+  recordUsage: [
+    {
+      body: {
+        specversion: '1.0',
+        id: 'u1',
+        source: '/x',
+        type: 'millrace.usage',
+        originteam: 'amber',
+        data: { provider: 'openai', model: 'gpt-5-mini', tokens: { text_output: 1 } },
+      },
+    },
+  ],
   createBatch: [
     { body: { name: 'amber-batch', team: 'amber', customer: 'c', feature: 'f', pipeline: 'support' } },
     { body: { name: 'teal-batch', customer: 'c', feature: 'f', pipeline: 'support' } },

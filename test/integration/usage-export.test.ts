@@ -8,7 +8,7 @@ import { connectClickHouse } from '../../src/drivers/column-store/column-store.c
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { sumUsd, usd } from '../../src/kernel/money.ts';
-import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { type WriteOptions, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
 import type { InsertBatch } from '../../src/engine/export/insert-batch.ts';
 import { renderOutcomeLine } from '../../src/engine/export/message-outcome.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
@@ -16,6 +16,7 @@ import { renderUsageLine, type UsageRecord } from '../../src/engine/export/usage
 import { spendRollups } from '../../src/capabilities/costs/spend-rows.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
 import { fillColumnsDirectory, openMigratedColumns } from '../support/migrated-columns.ts';
+import { NotedRepairs } from '../support/noted-repairs.ts';
 import { rollupTotals } from '../support/spend-rollups.ts';
 import { depth } from '../support/test-depth.ts';
 import {
@@ -26,6 +27,7 @@ import {
   usageRecord,
 } from '../support/usage-records.ts';
 
+const again = (): WriteOptions => ({ mayHaveBeenTried: true, repairs: new NotedRepairs() });
 const newUuid = (): string => newId(new Date());
 
 function usageBatch(records: readonly UsageRecord[], id = newUuid()): InsertBatch {
@@ -134,20 +136,10 @@ describe('usage rows in chDB', () => {
   it('counts a batch once in its rows and rollups, however often it is written', async () => {
     await emptyTables(store);
     const batch = usageBatch(callsOverMonths(30));
-    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('written');
-    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('found');
+    expect(await writeBatch(store, batch, again())).toBe('written');
+    expect(await writeBatch(store, batch, again())).toBe('found');
     expect(await writeBatch(store, batch, { mayHaveBeenTried: false })).toBe('written');
     expect(await totals(store)).toEqual(everywhere(30));
-  });
-
-  it('is loud when the table takes rows for known that it does not have', async () => {
-    await emptyTables(store);
-    const batch = usageBatch(callsOverMonths(5));
-    await writeBatch(store, batch, { mayHaveBeenTried: false });
-    await store.command(`ALTER TABLE ${store.database}.usage DELETE WHERE 1 SETTINGS mutations_sync = 2`);
-    await expect(writeBatch(store, batch, { mayHaveBeenTried: true })).rejects.toMatchObject({
-      code: 'MILLRACE_EXPORT_INCONSISTENT',
-    });
   });
 
   it('completes a batch of which a death stored only some months', async () => {
@@ -158,7 +150,7 @@ describe('usage rows in chDB', () => {
     const january = records.filter((record) => record.sentAt.getUTCMonth() === 0);
     await writeBatch(store, usageBatch(january, batch.id), { mayHaveBeenTried: false });
     expect(await totals(store)).toEqual(everywhere(3));
-    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
+    expect(await writeBatch(store, batch, again())).toBe('repeated');
     expect(await totals(store)).toEqual(everywhere(9));
   });
 
@@ -175,36 +167,43 @@ describe('usage rows in chDB', () => {
       ping: () => store.ping(),
       close: () => Promise.resolve(),
     };
-    expect(await writeBatch(forgetful, batch, { mayHaveBeenTried: true })).toBe('found');
+    expect(await writeBatch(forgetful, batch, again())).toBe('found');
     expect(await totals(store)).toEqual(everywhere(3));
   });
 
-  it('does not repeat a batch whose token the tables may have forgotten', async () => {
+  it('completes a batch whose token the table may have forgotten, and doubles nothing', async () => {
     await emptyTables(store);
-    const batch = usageBatch(callsOverMonths(3));
-    await writeBatch(store, batch, { mayHaveBeenTried: false });
-    // A thousand batches later, as their rows would show it.
+    const batch = usageBatch(callsOverMonths(6));
+    await store.insert({ table: 'usage', lines: batch.lines, deduplicationToken: newUuid() });
     await store.command(
-      `INSERT INTO ${store.database}.usage (record_id, export_batch, ts, record_kind, request_kind, outcome, settlement)
-        SELECT generateUUIDv4(number), generateUUIDv4(number + 1), now64(3), 'correction', 'single', 'ok', 'free'
-        FROM numbers(1500)`,
+      `ALTER TABLE ${store.database}.usage DELETE WHERE toMonth(ts) = 2 SETTINGS mutations_sync = 2`,
     );
-    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('found');
-    expect((await totals(store))['usage']?.rows).toBe('3');
-    const partial = { ...batch, rows: 4 };
-    await expect(writeBatch(store, partial, { mayHaveBeenTried: true })).rejects.toMatchObject({
-      code: 'MILLRACE_EXPORT_INCONSISTENT',
-      retryable: false,
-    });
+    expect(await totals(store)).toEqual(everywhere(4));
+    expect(await writeBatch(store, batch, again())).toBe('repeated');
+    expect(await totals(store)).toEqual(everywhere(6));
   });
 
-  it('is loud when more rows are there than the batch has', async () => {
+  it('is loud when rows are there twice, or are not those of the batch', async () => {
     await emptyTables(store);
-    const batch = usageBatch(callsOverMonths(3));
-    await writeBatch(store, batch, { mayHaveBeenTried: false });
-    await expect(writeBatch(store, { ...batch, rows: 2 }, { mayHaveBeenTried: true })).rejects.toMatchObject({
-      code: 'MILLRACE_EXPORT_INCONSISTENT',
-    });
+    const records = callsOverMonths(4);
+    const [first = usageRecord({ recordId: newUuid() })] = records;
+    const batch = usageBatch(records);
+    const loud = { code: 'MILLRACE_EXPORT_INCONSISTENT', retryable: false };
+    const put = (some: readonly UsageRecord[]): Promise<void> =>
+      store.insert({
+        table: 'usage',
+        lines: usageBatch(some, batch.id).lines,
+        deduplicationToken: newUuid(),
+      });
+    await put([first]);
+    await put([first]);
+    await expect(writeBatch(store, batch, again())).rejects.toMatchObject(loud);
+    await emptyTables(store);
+    await put([usageRecord({ recordId: newUuid() })]);
+    await expect(writeBatch(store, batch, again())).rejects.toMatchObject(loud);
+    await put(records);
+    await expect(writeBatch(store, batch, again())).rejects.toMatchObject(loud);
+    expect((await totals(store))['usage']?.rows).toBe('5');
   });
 
   it('finds a batch by its index', async () => {
@@ -262,9 +261,9 @@ describe('export to a ClickHouse server that fails', () => {
     await server.arm({ statement: 'INSERT INTO millrace.usage ', kind });
     await expect(writeBatch(store, batch, { mayHaveBeenTried: false })).rejects.toMatchObject(unavailable);
     await server.died();
-    await expect(writeBatch(store, batch, { mayHaveBeenTried: true })).rejects.toMatchObject(unavailable);
+    await expect(writeBatch(store, batch, again())).rejects.toMatchObject(unavailable);
     await server.start();
-    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe(second);
+    expect(await writeBatch(store, batch, again())).toBe(second);
     expect(await totals(store)).toEqual(everywhere(30));
   });
 
@@ -277,7 +276,7 @@ describe('export to a ClickHouse server that fails', () => {
       unavailable,
     );
     await impatient.close();
-    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('found');
+    expect(await writeBatch(store, batch, again())).toBe('found');
     expect(await totals(store)).toEqual(everywhere(30));
   });
 
@@ -289,7 +288,7 @@ describe('export to a ClickHouse server that fails', () => {
       await killAfterMs(server, index * 25);
       await writing;
       await server.start();
-      expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toMatch(/written|repeated|found/);
+      expect(await writeBatch(store, batch, again())).toMatch(/^(?:written|repeated|repaired|found)$/);
     }
     expect(await totals(store)).toEqual(everywhere(6 * 300));
   }, 240_000);

@@ -58,7 +58,10 @@ it('lists what waits, and completes it once with data that fits', async () => {
   expect((await run('waits', 'list', ...onData)).stdout).toContain('blue is asked');
   const complete = (data: string) =>
     run('waits', 'complete', token, '--with', data, '--stages', 's.js', '--actor', 'ann', ...onData);
-  await expect(complete('{')).rejects.toMatchObject({ code: 'MILLRACE_REQUEST_INVALID' });
+  await expect(complete('{')).rejects.toMatchObject({
+    code: 'MILLRACE_REQUEST_INVALID',
+    faults: [{ field: 'with', problem: expect.stringMatching(/^must be JSON: .*position/) }],
+  });
   await expect(complete('{"subject":7}')).rejects.toMatchObject({ code: 'MILLRACE_MESSAGE_INVALID' });
   expect(await complete('{"subject":"x"}')).toEqual({
     code: 0,

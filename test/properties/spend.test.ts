@@ -27,6 +27,7 @@ import {
 } from '../../src/engine/export/usage-record.ts';
 import { openMigratedColumns } from '../support/migrated-columns.ts';
 import { fieldOf, plainComparison, plainOf, plainPeriods, plainReport } from '../support/plain-costs.ts';
+import { NotedRepairs } from '../support/noted-repairs.ts';
 import { depth, isFullDepth } from '../support/test-depth.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
@@ -218,7 +219,9 @@ class History {
       case 'repeat': {
         // What was changed meanwhile is not exported again.
         const last = this.#batches.at(-1);
-        if (last !== undefined) await writeBatch(this.#store, last, { mayHaveBeenTried: true });
+        if (last !== undefined) {
+          await writeBatch(this.#store, last, { mayHaveBeenTried: true, repairs: new NotedRepairs() });
+        }
         return;
       }
       case 'merge':

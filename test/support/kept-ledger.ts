@@ -1,4 +1,6 @@
 import type { Configuration } from '../../src/host/configuration.ts';
+import { installationOf } from '../../src/host/command-installation.ts';
+import type { StoreOptions } from '../../src/terminal/command-context.ts';
 import type { Installation, LedgerAccess } from '../../src/terminal/installation.ts';
 
 /**
@@ -19,6 +21,26 @@ export class KeptLedger {
   access(): Promise<LedgerAccess> {
     this.#open ??= this.#begin();
     return this.#open;
+  }
+
+  /** Opens installations for commands: this one's ledger is kept, and given free for one that wants the column store too. */
+  opener(
+    environment: Readonly<Record<string, string>>,
+  ): (options: StoreOptions) => Promise<Installation<Configuration>> {
+    return (options) => {
+      const installation = installationOf(environment, options);
+      if (installation.settings.dataDirectory !== this.#installation.settings.dataDirectory)
+        return Promise.resolve(installation);
+      const { withStores } = installation;
+      return Promise.resolve({
+        ...installation,
+        withLedger: async (work) => work(await this.access()),
+        withStores: async (work) => {
+          await this.close();
+          return withStores(work);
+        },
+      });
+    };
   }
 
   /** Gives it free for others; whoever asks for it then opens it again. */

@@ -48,6 +48,8 @@ export function fieldOf(record: UsageRecord, field: CostGroupField, timeZone = '
     case 'provider':
     case 'model':
       return record[field];
+    case 'via':
+      return record.via ?? 'stage';
   }
 }
 

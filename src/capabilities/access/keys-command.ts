@@ -127,7 +127,7 @@ async function createKey(context: CommandContext, options: CreateOptions): Promi
     ),
   );
   print(context, key);
-  tell(context, `The key's id is ${id}. It is not shown again.`);
+  tell(context, `Its id is ${id}. The key itself is not shown again.`);
   return exitCodes.ok;
 }
 
@@ -203,7 +203,7 @@ async function rotateKey(context: CommandContext, id: string, options: RotateOpt
   }
   const { entry, key, replacedUntil } = rotated;
   print(context, key);
-  tell(context, `The new key's id is ${entry.id}. It is not shown again.`);
+  tell(context, `Its id is ${entry.id}. The new key itself is not shown again.`);
   tell(context, `The key ${id} is good until ${replacedUntil.toISOString()}.`);
   return exitCodes.ok;
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { usd } from '../../kernel/money.ts';
-import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
 import { tokenClasses } from '../../pricing/token-classes.ts';
 import type { CorrectionRequest } from './correction-service.ts';
+import { requiredReason } from '../../http/change-reason.ts';
 
 const maxTokens = 9_999_999_999;
 
@@ -16,13 +16,7 @@ export const correctionRequestSchema = z.strictObject({
     .regex(/^\d{1,9}(\.\d{1,18})?$/, 'is an amount in US dollars as a decimal string')
     .optional()
     .describe("What the provider billed; without it the catalogue's price at the time of the call."),
-  reason: z
-    .string()
-    .trim()
-    .min(1)
-    .max(1000)
-    .refine(isStorableText, storableProblem)
-    .describe('Why, for the audit.'),
+  reason: requiredReason,
   dryRun: z.boolean().default(false).describe('Only say what would change.'),
 });
 

@@ -3,7 +3,7 @@ import { isLabelField, type LabelField } from './label-fields.ts';
 
 /* A question about spend, and the words that it is made of. */
 
-/** What a report can be filtered by, besides labels. */
+/** What a report can be filtered by, besides labels. `via` is the way by which calls came into the ledger (CallWay). */
 export const costFilterFields = [
   'team',
   'customer',
@@ -13,6 +13,7 @@ export const costFilterFields = [
   'stage',
   'provider',
   'model',
+  'via',
 ] as const;
 
 /**

@@ -30,6 +30,7 @@ export const filterParameters = {
   stage: filter.optional(),
   provider: filter.optional(),
   model: filter.optional(),
+  via: filter.optional(),
 } satisfies Record<CostFilterField, z.ZodType>;
 
 /** A parameter that may be repeated comes as a list only when it is. */

@@ -12,9 +12,18 @@ import { type SpendSum, spendSumNames, spendSums } from '../../engine/export/spe
  * decides that for itself, and the sums are the same.
  */
 
-/** Columns of `usage` that rollups are keyed by. */
+/** Columns of `usage` that reports group by. Rollups are keyed by some of them; no rollup has `via`. */
 export type SpendColumn =
-  'team' | 'customer' | 'feature' | 'batch' | 'pipeline' | 'stage' | 'provider' | 'model' | 'waste_reason';
+  | 'team'
+  | 'customer'
+  | 'feature'
+  | 'batch'
+  | 'pipeline'
+  | 'stage'
+  | 'provider'
+  | 'model'
+  | 'via'
+  | 'waste_reason';
 
 export interface SpendRollup {
   readonly projection: string;

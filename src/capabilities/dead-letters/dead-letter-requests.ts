@@ -1,9 +1,9 @@
-import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
 import { z } from 'zod';
 import { filterValue } from '../../http/filter-value.ts';
 import { isReportable, reportableYears } from '../../kernel/reportable-time.ts';
 import { wholeNumberOrText } from '../../kernel/written-number.ts';
 import type { DeadLetterFilter, DeadLetterPlace } from './dead-letter.ts';
+import { requiredReason } from '../../http/change-reason.ts';
 
 /*
  * What may be asked about dead letters, by query string or body. A field that is not known is a fault: a mistyped
@@ -33,8 +33,6 @@ export const deadLetterFilterFields = [
 /** Whether discarded dead letters are left out, wanted alone, or wanted too. */
 export const discardedChoices = ['no', 'only', 'any'] as const;
 
-const text = (max: number) =>
-  z.string().max(max, `has at most ${max} characters`).refine(isStorableText, storableProblem);
 const values = z.preprocess(
   (value) => (Array.isArray(value) ? (value as readonly unknown[]) : [value]),
   z
@@ -91,9 +89,7 @@ const selectionShape = {
   ids: z.array(id).min(1, 'has an id').max(maxIds, `has at most ${maxIds} ids`).optional(),
   filter: filterSchema.optional(),
   max: z.int().min(1).max(maxOperated).optional(),
-  reason: text(500)
-    .refine((value) => value.trim() !== '', 'says why')
-    .optional(),
+  reason: requiredReason.optional(),
 };
 
 interface Selection {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ErasureState } from './erasure-ledger.ts';
+import { requiredReason } from '../../http/change-reason.ts';
 
 /* Erasures as the API asks for them and shows them. */
 
@@ -12,7 +13,7 @@ export const erasureRequestSchema = z.strictObject({
   ).optional(),
   team: name('With `customer` only that of this team; alone all customers of this team.').optional(),
   message: z.uuid().optional().describe('The id of a message: it and everything that belongs to its root.'),
-  reason: z.string().trim().min(1).max(1000).describe('Why, for the audit: without the name.'),
+  reason: requiredReason.describe('Why, for the audit: without the name.'),
   dryRun: z.boolean().default(false).describe('Only say what there is.'),
 });
 

@@ -275,6 +275,7 @@ export const eraseLooseCalls = named(
      insert into millrace.payload_removals (reference)
      select distinct answer_ref from chosen where answer_ref is not null
      on conflict (reference) do update set due_at = clock_timestamp()),
+   keys as (delete from millrace.told_usage_keys k using chosen where k.call_id = chosen.id),
    erased as (
      update millrace.calls c
      set answer = null, answer_ref = null, parameters = null, raw_usage = null, request_digest = 'erased',

@@ -8,14 +8,33 @@ import { EventIntake, eventReceiptSchema } from './event-intake.ts';
 import { cloudEventSchema, plainMessageSchema } from './message-schemas.ts';
 import { batchReceiptSchema, MessagesController } from './messages.controller.ts';
 import type { HttpPart } from '../http-part.ts';
+import { usageEventSchema } from './usage/usage-event.ts';
+import { UsageIntake, usageReceiptSchema } from './usage/usage-intake.ts';
+import { usageBatchReceiptSchema, UsageController } from './usage/usage.controller.ts';
 
 /** The part of the HTTP API. */
 export const httpPart: HttpPart = {
-  controllers: [MessagesController],
-  services: [EventIntake],
-  answers: { EventReceipt: eventReceiptSchema, BatchReceipt: batchReceiptSchema },
+  controllers: [MessagesController, UsageController],
+  services: [EventIntake, UsageIntake],
+  answers: {
+    EventReceipt: eventReceiptSchema,
+    BatchReceipt: batchReceiptSchema,
+    UsageReceipt: usageReceiptSchema,
+    UsageBatchReceipt: usageBatchReceiptSchema,
+  },
+  requests: { UsageEvent: usageEventSchema },
   schemas: { CloudEvent: cloudEventSchema, PlainMessage: plainMessageSchema },
   bodies: {
+    recordUsage: {
+      [eventMediaType]: { schema: { $ref: '#/components/schemas/UsageEvent' } },
+      [batchMediaType]: {
+        schema: {
+          type: 'array',
+          maxItems: maxBatchEvents,
+          items: { $ref: '#/components/schemas/UsageEvent' },
+        },
+      },
+    },
     admitMessages: {
       [plainMediaType]: { schema: { $ref: '#/components/schemas/PlainMessage' } },
       [eventMediaType]: { schema: { $ref: '#/components/schemas/CloudEvent' } },

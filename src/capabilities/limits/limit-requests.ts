@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isPrintableName, notPrintable } from '../../kernel/printable-name.ts';
 import { wholeNumber } from '../../kernel/setting.ts';
-import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
+import { requiredReason } from '../../http/change-reason.ts';
 
 /* What may be asked for about limits of models, by request or on the command line. */
 
@@ -18,11 +18,6 @@ const model = z
   .regex(limitedNamePattern, 'is "provider/model", or "provider/*"')
   .refine(isPrintableName, notPrintable)
   .describe('"provider/model", or "provider/*" for every model of the provider without limits of its own.');
-const reason = z
-  .string({ error: 'says why' })
-  .max(500, 'has at most 500 characters')
-  .refine(isStorableText, storableProblem)
-  .refine((value) => value.trim() !== '', 'says why');
 
 /** PUT /v1/model-limits: the body. */
 export const setLimitSchema = z
@@ -30,7 +25,7 @@ export const setLimitSchema = z
     model,
     requestsPerMinute: requestsPerMinute.optional(),
     tokensPerMinute: tokensPerMinute.optional(),
-    reason,
+    reason: requiredReason,
   })
   .refine(
     (limit) => limit.requestsPerMinute !== undefined || limit.tokensPerMinute !== undefined,
@@ -38,6 +33,6 @@ export const setLimitSchema = z
   );
 
 /** DELETE /v1/model-limits: the query string. */
-export const resetLimitSchema = z.strictObject({ model, reason });
+export const resetLimitSchema = z.strictObject({ model, reason: requiredReason });
 
 export type LimitOrder = z.output<typeof setLimitSchema>;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { filterValue } from '../../http/filter-value.ts';
 import { messageStates } from '../../engine/ledger/message-state.ts';
 import type { MessageFilter, MessagePlace } from './message-selection.ts';
+import { requiredReason } from '../../http/change-reason.ts';
 
 /*
  * What may be asked about messages, by query string or body. A field that is not known is a fault: a mistyped filter that
@@ -30,12 +31,6 @@ export const messageFilterFields = [
   'error_code',
 ] as const;
 
-const text = (max: number) =>
-  z
-    .string()
-    .max(max, `has at most ${max} characters`)
-    .refine((value) => !value.includes('\u0000'), 'holds no U+0000')
-    .refine((value) => value.isWellFormed(), 'is well-formed Unicode, without half of a surrogate pair');
 const listOf = <Item extends z.ZodType>(item: Item) =>
   z.preprocess(
     (value) => (Array.isArray(value) ? (value as readonly unknown[]) : [value]),
@@ -110,9 +105,7 @@ export const steerRequestSchema = z
     ids: z.array(id).min(1, 'has an id').max(maxIds, `has at most ${maxIds} ids`).optional(),
     filter: filterSchema.optional(),
     max: z.int().min(1).max(maxSteered).optional(),
-    reason: text(500)
-      .refine((value) => value.trim() !== '', 'says why')
-      .optional(),
+    reason: requiredReason.optional(),
     dryRun: z.boolean().optional(),
   })
   .superRefine(({ ids, filter, reason, dryRun }, context) => {

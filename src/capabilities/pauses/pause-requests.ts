@@ -2,13 +2,13 @@ import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
 import { z } from 'zod';
 import { isPrintableName, notPrintable } from '../../kernel/printable-name.ts';
 import { blockScopes } from '../../engine/ledger/block.ts';
+import { requiredReason } from '../../http/change-reason.ts';
 
 /* What may be asked for about pauses, by request or on the command line. */
 
 const text = (max: number) =>
   z.string().max(max, `has at most ${max} characters`).refine(isStorableText, storableProblem);
 
-const reason = text(500).refine((value) => value.trim() !== '', 'says why');
 const scope = z.enum(blockScopes, { error: `is any of ${blockScopes.join(', ')}` });
 const modelPattern = /^[^/]+\/.+$/s;
 
@@ -30,7 +30,7 @@ function checkValue(
 export const placePauseSchema = z
   .strictObject({
     ...whatShape,
-    reason: z.string({ error: 'says why' }).pipe(reason),
+    reason: requiredReason,
     abort: z.boolean().optional(),
   })
   .superRefine(checkValue)
@@ -38,9 +38,9 @@ export const placePauseSchema = z
 
 /** What `millrace resume` names. */
 export const resumePauseSchema = z
-  .strictObject({ ...whatShape, reason: z.string({ error: 'says why' }).pipe(reason) })
+  .strictObject({ ...whatShape, reason: requiredReason })
   .superRefine(checkValue)
   .transform(({ value = '', ...order }) => ({ ...order, value }));
 
 /** DELETE /v1/pauses/{id}: the query string. */
-export const resumeByIdSchema = z.strictObject({ reason: z.string({ error: 'says why' }).pipe(reason) });
+export const resumeByIdSchema = z.strictObject({ reason: requiredReason });

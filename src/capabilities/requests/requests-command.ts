@@ -13,7 +13,7 @@ import {
   withStoreOptions,
 } from '../../terminal/command-context.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
-import { nameOption, namesOption, wholeNumberOption } from '../../terminal/option-values.ts';
+import { jsonOf, nameOption, namesOption, wholeNumberOption } from '../../terminal/option-values.ts';
 import type { RequestCommandSettings } from './command-requests.ts';
 import { readIdempotencyKey } from './intake/idempotency-key.ts';
 import { submitRequestSchema } from './intake/submit-requests.ts';
@@ -36,6 +36,7 @@ interface SubmitOptions extends ShowOptions {
   readonly label?: readonly string[];
   readonly input: string;
   readonly type?: string;
+  readonly webhook?: string;
   readonly idempotencyKey?: string;
   readonly wait?: number;
 }
@@ -85,6 +86,11 @@ export function addRequestsCommand(
     .requiredOption('--input <json>', "the data of the pipeline's input")
     .option('--label <key=value>', 'a free label; repeat it for more', namesOption)
     .option('--type <type>', 'where the pipeline takes in several types, which one this is', nameOption)
+    .option(
+      '--webhook <name>',
+      'a webhook that is told of its end; `millrace webhooks list` names them',
+      nameOption,
+    )
     .option('--idempotency-key <key>', 'what is to be done once: submitted again, the same request is shown')
     .option('--wait <seconds>', 'wait so long for its end', wholeNumberOption(0, maxWaitSeconds))
     .action(bind((options: SubmitOptions) => submit(context, options, loadDefinitions)));
@@ -124,12 +130,13 @@ async function submit(
   options: SubmitOptions,
   loadDefinitions: LoadDefinitions,
 ): Promise<number> {
-  const { pipeline, team, customer, feature, type, wait: waitSeconds = 0 } = options;
+  const { pipeline, team, customer, feature, type, webhook, wait: waitSeconds = 0 } = options;
   const labels = labelsOf(options.label);
   const body = parseRequest(submitRequestSchema, {
-    data: dataOf(options.input),
+    data: jsonOf('input', options.input),
     origin: { team, customer, feature, ...(labels === undefined ? {} : { labels }) },
     ...(type === undefined ? {} : { type }),
+    ...(webhook === undefined ? {} : { webhook }),
   });
   const idempotencyKey = readIdempotencyKey(options.idempotencyKey);
   const definitions = await loadDefinitions(options.stages);
@@ -200,21 +207,13 @@ function tellOf(context: Context, document: RequestDocument, { json: asJson }: S
   print(context, asJson === true ? JSON.stringify(document, undefined, 2) : requestText(document));
 }
 
-function dataOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw invalidRequest([{ field: 'input', problem: 'is JSON' }]);
-  }
-}
-
 function labelsOf(given: readonly string[] | undefined): Readonly<Record<string, string>> | undefined {
   if (given === undefined) return undefined;
   return Object.fromEntries(
     given.map((text): [string, string] => {
       const end = text.indexOf('=');
       if (end > 0) return [text.slice(0, end), text.slice(end + 1)];
-      throw invalidRequest([{ field: 'label', problem: 'is a key and a value, as in "tier=gold"' }]);
+      throw invalidRequest([{ field: 'label', problem: 'must be a key and a value, as in "tier=gold"' }]);
     }),
   );
 }

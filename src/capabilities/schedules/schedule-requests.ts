@@ -1,20 +1,14 @@
 import { z } from 'zod';
-import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
 import { wholeNumberOrText } from '../../kernel/written-number.ts';
 import { originName } from '../../messages/origin.ts';
 import { scheduleFields, scheduleFits, scheduleName } from './schedule-definition.ts';
+import { requiredReason } from '../../http/change-reason.ts';
 
 /* What may be asked of schedules, by request or on the command line. */
 
 export const maxListed = 200;
 export const maxShown = 100;
 
-const reason = z
-  .string()
-  .max(500, 'has at most 500 characters')
-  .refine(isStorableText, storableProblem)
-  .refine((value) => value.trim() !== '', 'says why')
-  .describe('Why; it stands in the audit.');
 const count = (most: number, usual: number, least = 0) => {
   const problem = `is a whole number from ${least} to ${most}`;
   return wholeNumberOrText(problem)
@@ -34,7 +28,7 @@ const place = z
 
 /** POST /v1/schedules and PUT /v1/schedules/{id}: the body. */
 export const scheduleRequestSchema = z
-  .strictObject({ name: scheduleName, ...scheduleFields, reason: reason.optional() })
+  .strictObject({ name: scheduleName, ...scheduleFields, reason: requiredReason.optional() })
   .superRefine(scheduleFits);
 export type ScheduleRequest = z.output<typeof scheduleRequestSchema>;
 
@@ -51,7 +45,7 @@ export const showScheduleSchema = z.strictObject({
 });
 
 /** POST /v1/schedules/{id}/pause, resume and run: the body. DELETE: the query string. */
-export const scheduleOrderSchema = z.strictObject({ reason });
+export const scheduleOrderSchema = z.strictObject({ reason: requiredReason });
 
 /** A place in the list as an answer's "next" carries it. */
 export function placeText({ team, name }: { readonly team: string; readonly name: string }): string {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
 import { wholeNumberOrText } from '../../kernel/written-number.ts';
+import { requiredReason } from '../../http/change-reason.ts';
 
 export const maxListedWaits = 200;
 
@@ -18,11 +18,7 @@ export const listWaitsSchema = z.strictObject({
 /** POST /v1/waits/{token}: the body. */
 export const completeWaitSchema = z.strictObject({
   data: z.unknown().refine((value) => value !== undefined, 'is the data of the message'),
-  reason: z
-    .string()
-    .max(500, 'has at most 500 characters')
-    .refine(isStorableText, storableProblem)
-    .refine((value) => value.trim() !== '', 'says why')
+  reason: requiredReason
     .default('The event that was waited for has come.')
     .describe('Why; it stands in the audit.'),
 });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { StageDefinition } from '../../engine/pipeline/stage-definition.ts';
-import { invalidRequest, parseRequest } from '../../http/request-faults.ts';
+import { parseRequest } from '../../http/request-faults.ts';
 import { createLogger } from '../../telemetry/logging.ts';
 import {
   type Bind,
@@ -17,6 +17,7 @@ import type { WaitCommandSettings } from './command-waits.ts';
 import type { WaitDocument } from './wait-documents.ts';
 import { completeWaitSchema, listWaitsSchema } from './wait-requests.ts';
 import type { WaitService } from './wait-service.ts';
+import { jsonOf } from '../../terminal/option-values.ts';
 
 type Context = CommandContext<WaitCommandSettings>;
 type LoadDefinitions = (file: string) => Promise<readonly StageDefinition[]>;
@@ -74,7 +75,7 @@ async function complete(
   load: LoadDefinitions,
 ): Promise<number> {
   const body = parseRequest(completeWaitSchema, {
-    data: parsed(data),
+    data: jsonOf('with', data),
     ...(reason === undefined ? {} : { reason }),
   });
   const definitions = await load(stages);
@@ -87,17 +88,6 @@ async function complete(
     json === true ? JSON.stringify(done, undefined, 2) : `Message ${done.id} goes on in ${done.stage}.`,
   );
   return exitCodes.ok;
-}
-
-/** What is no JSON is refused as data that is missing would be. */
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json) as unknown;
-  } catch (error) {
-    throw invalidRequest([
-      { field: 'data', problem: `is JSON: ${error instanceof Error ? error.message : 'it cannot be read'}` },
-    ]);
-  }
 }
 
 function waitTable(waits: readonly WaitDocument[]): string {

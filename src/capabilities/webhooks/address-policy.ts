@@ -15,10 +15,10 @@ export interface AddressRules {
   readonly ports: readonly number[];
 }
 
-/** How a name is looked up. */
+/** How a name is looked up. There are no addresses where it failed: Node's own look-up says so with `undefined`, whatever its types say. */
 export type Resolve = (
   hostname: string,
-  done: (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void,
+  done: (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[] | undefined) => void,
 ) => void;
 
 const resolveBySystem: Resolve = (hostname, done) => {
@@ -71,7 +71,7 @@ export class AddressPolicy {
 
   /** The look-up of a connection: its answers are what is connected to. */
   readonly lookup: LookupFunction = (hostname, options, done) => {
-    this.#resolve(hostname, (error, found) => {
+    this.#resolve(hostname, (error, found = []) => {
       const refused = found.some(({ address }) => !this.#isAllowed(hostname, address));
       const [first] = found;
       if (error !== null) done(error, '');

@@ -4,6 +4,7 @@ import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
 import type { DeliveryPlace } from './endpoint-store.ts';
 import { webhookEventTypes } from './webhook-event.ts';
 import { signingSchemes } from './webhook-secret.ts';
+import { optionalReason } from '../../http/change-reason.ts';
 
 /* What may be asked for about webhooks, by request or on the command line. */
 
@@ -13,12 +14,6 @@ export const maxRedelivered = 1000;
 export const deliveryStates = ['pending', 'delivered', 'failed'] as const;
 export const maxOverlapSeconds = 7 * 86_400;
 
-const reason = z
-  .string()
-  .max(500)
-  .refine(isStorableText, storableProblem)
-  .default('')
-  .describe('Why; it stands in the audit.');
 const name = (max: number) =>
   z
     .string()
@@ -62,7 +57,7 @@ export const createWebhookSchema = z.strictObject({
     .describe(
       'v1: HMAC-SHA256 under a shared secret. v1a: ed25519, of which the receiver has the public key.',
     ),
-  reason,
+  reason: optionalReason,
 });
 export type CreateWebhook = z.output<typeof createWebhookSchema>;
 
@@ -74,21 +69,21 @@ export const rotateWebhookSchema = z.strictObject({
     .max(maxOverlapSeconds)
     .default(86_400)
     .describe('For how long the old secret signs as well.'),
-  reason,
+  reason: optionalReason,
 });
 
 /** What changes nothing but a state: the body. */
-export const changeWebhookSchema = z.strictObject({ reason });
+export const changeWebhookSchema = z.strictObject({ reason: optionalReason });
 
 /** DELETE /v1/webhooks/{id}: the query string. */
-export const deleteWebhookSchema = z.strictObject({ reason });
+export const deleteWebhookSchema = z.strictObject({ reason: optionalReason });
 
 /** POST /v1/webhooks/{id}/redeliver: the body. */
 export const redeliverFailedSchema = z.strictObject({
   from: moment.describe('Written at this moment or later.'),
   to: moment.optional().describe('Written before this moment. Absent: until now.'),
   max: z.int().min(1).max(maxRedelivered).default(maxRedelivered).describe('The most; the oldest are first.'),
-  reason,
+  reason: optionalReason,
 });
 
 const countText = `is a whole number from 1 to ${maxListedDeliveries}`;

@@ -149,7 +149,7 @@ describe('addresses that callers name', () => {
     ]);
     const looking = new AddressPolicy({ ...rules, allowPrivate: ['hooks.internal'] }, (hostname, done) => {
       const found = answers.get(hostname);
-      if (found === undefined) done(Object.assign(new Error('away'), { code: 'ENOTFOUND' }), []);
+      if (found === undefined) done(Object.assign(new Error('away'), { code: 'ENOTFOUND' }), undefined);
       else
         done(
           null,
@@ -171,6 +171,13 @@ describe('addresses that callers name', () => {
       'ADDRESS_REFUSED',
       'ENOTFOUND',
     ]);
+  });
+
+  it('fail a look-up by the machine itself as what it is', async () => {
+    const code = await new Promise((resolve) => {
+      new AddressPolicy(rules).lookup('no-such-name.invalid', { all: true }, (error) => resolve(error?.code));
+    });
+    expect(code).toMatch(/^(?:ENOTFOUND|EAI_AGAIN)$/);
   });
 });
 

@@ -301,6 +301,7 @@ function recordOfFacts(facts: AttributedCall, recordedAt: Date) {
     requestKind: facts.requestKind,
     ...(facts.fallbackFrom === undefined ? {} : { fallbackFrom: facts.fallbackFrom }),
     ...(facts.sharedRequest === undefined ? {} : { sharedRequest: facts.sharedRequest }),
+    ...(facts.via === undefined ? {} : { via: facts.via }),
     ...(facts.cascade === undefined ? {} : { cascade: facts.cascade }),
     ...(message === undefined ? {} : { messageId: message.id, rootId: message.rootId, item: message.item }),
     ...(traceId === undefined ? {} : { traceId }),

@@ -1,94 +1,117 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
-import { deduplicationWindowBlocks } from '../../drivers/column-store/column-migrator.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import type { InsertBatch } from './insert-batch.ts';
+import { findMissingLines, type MissingLines } from './missing-lines.ts';
 
 /*
- * Exactly once into ClickHouse. A batch never changes, is inserted with its id as the deduplication token, and carries
- * the id in every row. Whoever cannot rule out an earlier try looks first:
+ * Exactly once into ClickHouse. A batch never changes, is inserted with its id as the deduplication token, and carries the id in
+ * every row. Whoever cannot rule out an earlier try looks which rows are missing, and then:
  *
- *   no row there                    insert
- *   all rows there                  no insert: whether the table still knows the batch's token does not matter
- *   some rows there, token known    insert again: the table drops the blocks it has and takes those it lacks. A death in
- *                                   mid-insert can leave a month of the batch without its block; only repeating the
- *                                   insert brings it there
+ *   1. inserts them under the last token that was used. The table takes the months whose block it does not have. Afterwards it knows
+ *      the token in every month that has missing rows: a try of another process that comes later is dropped.
+ *   2. if rows are missing still, the table knows the token of a try that died before its rows were there. It will never take them
+ *      under it. If no insert of the batch is at work in the server, it never will have been: only that one could still bring them.
+ *   3. notes in the ledger that a repair is begun, and inserts what is missing under the batch's next token. One process may note each
+ *      repair. Whoever finds it noted begins at 1 with its token, so that a repair that dies is repeated, or followed by another.
  *
- * In each of these cases all rows must be there afterwards. Rollups are projections: they come and go with their rows.
- *
- *   anything else                  MILLRACE_EXPORT_INCONSISTENT, loud, for a person to judge
+ * A table keeps a month's block whole or not at all, so tries of one token bring the same rows, and rows that are there are in none of
+ * a later token's. Rollups are projections: they come and go with their rows. Decision 0103 has the crash points.
  */
 
-/** `written`: by this call. `repeated`: some rows were there and the insert was made again. `found`: all were there. */
-export type ExportResult = 'written' | 'repeated' | 'found';
+/** `written`: by this call. `repeated`: some were there. `repaired`: under a new token. `found`: all were there. `at_work`: an earlier insert is still running; look again later. */
+export type ExportResult = 'written' | 'repeated' | 'repaired' | 'found' | 'at_work';
 
-// A batch makes one block a month and table. With no more than this many batches since, every table still has its
-// token, even if each of them spanned ten months.
-const maxBatchesToRepeatAfter = deduplicationWindowBlocks / 10;
-
-export interface WriteOptions {
-  readonly mayHaveBeenTried: boolean;
+/** The ledger's count of repairs of a batch. */
+export interface BatchRepairs {
+  /** How many were begun. */
+  readonly begun: number;
+  /** Notes the one of that number, which is one more; false when another process has noted it. */
+  begin(number: number): Promise<boolean>;
 }
 
+/** That an earlier try, of any process, could have reached the server must be recorded before a first try is made. */
+export type WriteOptions =
+  { readonly mayHaveBeenTried: false } | { readonly mayHaveBeenTried: true; readonly repairs: BatchRepairs };
+
 /**
- * Brings the batch into ClickHouse once. `mayHaveBeenTried` says that an earlier try, of any process, could have
- * reached the server: it must be recorded before a first try is made. Throws MILLRACE_COLUMN_STORE_UNAVAILABLE (try again,
- * then with `mayHaveBeenTried`), MILLRACE_COLUMN_STORE_FAILED or MILLRACE_EXPORT_INCONSISTENT.
+ * Brings the batch into ClickHouse once. Throws MILLRACE_COLUMN_STORE_UNAVAILABLE (try again, then with `mayHaveBeenTried`),
+ * MILLRACE_COLUMN_STORE_FAILED, or MILLRACE_EXPORT_INCONSISTENT where a person must judge: rows stand under the batch's id that are
+ * not its own, or the table is one whose inserts this server alone does not know.
  */
 export async function writeBatch(
   store: ColumnStore,
   batch: InsertBatch,
-  { mayHaveBeenTried }: WriteOptions,
+  options: WriteOptions,
 ): Promise<ExportResult> {
   invariant(batch.rows > 0, `export batch ${batch.id} has rows`);
-  if (!mayHaveBeenTried) {
-    await insert(store, batch);
+  if (!options.mayHaveBeenTried) {
+    await store.insert({ table: batch.table, lines: batch.lines, deduplicationToken: batch.id });
     return 'written';
   }
-  const found = await countRows(store, batch);
-  if (found === batch.rows) return 'found';
-  if (found > batch.rows) throw inconsistent(batch, found);
-  // Repeating could count the rows that are there twice.
-  const isForgotten = found > 0 && (await countBatchesSince(store, batch)) > maxBatchesToRepeatAfter;
-  if (isForgotten) throw inconsistent(batch, found);
-  await insert(store, batch);
-  await requireAll(store, batch);
-  return found === 0 ? 'written' : 'repeated';
+  const { repairs } = options;
+  const missing = await findMissing(store, batch);
+  if (missing.rows === 0) return 'found';
+  await insertMissing(store, batch, missing, repairs.begun);
+  const dropped = await findMissing(store, batch);
+  if (dropped.rows === 0) return missing.rows === batch.rows ? 'written' : 'repeated';
+  return repair(store, batch, repairs);
 }
 
-/** A table that remembers the token of a try that died before its rows were there drops the repeat: that must not go unseen. */
-async function requireAll(store: ColumnStore, batch: InsertBatch): Promise<void> {
-  const found = await countRows(store, batch);
-  if (found !== batch.rows) throw inconsistent(batch, found);
+async function repair(store: ColumnStore, batch: InsertBatch, repairs: BatchRepairs): Promise<ExportResult> {
+  if (await isAtWork(store, batch)) return 'at_work';
+  // Only now: an insert that was at work a moment ago may have ended with its rows.
+  const missing = await findMissing(store, batch);
+  if (missing.rows === 0) return 'repeated';
+  const number = repairs.begun + 1;
+  if (!(await repairs.begin(number))) return 'at_work';
+  await insertMissing(store, batch, missing, number);
+  const left = await findMissing(store, batch);
+  if (left.rows > 0) throw inconsistent(batch, `${left.rows} are missing after its repair ${number}`);
+  return 'repaired';
 }
 
-function insert(store: ColumnStore, batch: InsertBatch): Promise<void> {
-  return store.insert({ table: batch.table, lines: batch.lines, deduplicationToken: batch.id });
+function insertMissing(
+  store: ColumnStore,
+  { id, table }: InsertBatch,
+  { lines }: MissingLines,
+  repairNumber: number,
+): Promise<void> {
+  const deduplicationToken = repairNumber === 0 ? id : `${id}:${repairNumber}`;
+  return store.insert({ table, lines, deduplicationToken });
 }
 
-/** Rows of the batch in its table; the table's skip index makes this quick. */
-async function countRows(store: ColumnStore, batch: InsertBatch): Promise<number> {
-  const rows = await store.query<{ found: string }>(
-    `SELECT count() AS found FROM ${store.database}.${batch.table} WHERE export_batch = {batch:UUID}`,
-    { batch: batch.id },
+async function findMissing(store: ColumnStore, batch: InsertBatch): Promise<MissingLines> {
+  const missing = await findMissingLines(store, batch);
+  if (missing === undefined)
+    throw inconsistent(batch, 'under its id there are rows that are not its own, or one twice');
+  return missing;
+}
+
+/**
+ * Whether an insert of the batch is running: it can have noted its token, and its rows still be to come. Every insert of the server is
+ * in its list of processes until its rows are there. The inserts of a replicated or shared table run on other servers too, and such a
+ * table notes tokens and parts together.
+ */
+async function isAtWork(store: ColumnStore, batch: InsertBatch): Promise<boolean> {
+  const rows = await store.query<{ engine: string; inserts: string }>(
+    `SELECT engine, (SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND position(query, {batch:String}) > 0) AS inserts
+     FROM system.tables WHERE database = {database:String} AND name = {table:String}`,
+    { batch: batch.id, database: store.database, table: batch.table },
   );
-  return Number(rows[0]?.found ?? 0);
+  const [row] = rows;
+  if (row?.engine !== 'MergeTree') {
+    throw inconsistent(
+      batch,
+      `the table, which is ${row?.engine ?? 'gone'}, drops rows that it does not have`,
+    );
+  }
+  return Number(row.inserts) > 0;
 }
 
-/** Batches that came into the table at or after the first row of this one, itself among them. */
-async function countBatchesSince(store: ColumnStore, batch: InsertBatch): Promise<number> {
-  const table = `${store.database}.${batch.table}`;
-  const rows = await store.query<{ batches: string }>(
-    `SELECT uniqExact(export_batch) AS batches FROM ${table} WHERE inserted_at >=
-      (SELECT min(inserted_at) FROM ${table} WHERE export_batch = {batch:UUID})`,
-    { batch: batch.id },
-  );
-  return Number(rows[0]?.batches ?? 0);
-}
-
-function inconsistent(batch: InsertBatch, found: number): AppError {
+function inconsistent(batch: InsertBatch, why: string): AppError {
   return new AppError(
     'MILLRACE_EXPORT_INCONSISTENT',
-    `Export batch ${batch.id} has ${batch.rows} rows, but ${found} of it are in the table ${batch.table}.`,
+    `Export batch ${batch.id} has ${batch.rows} rows for the table ${batch.table}: ${why}.`,
   );
 }

@@ -21,6 +21,8 @@ export interface OutboxBatch {
   readonly id: Uuid;
   readonly target: ExportTarget;
   readonly lines: readonly string[];
+  /** How many repairs of it were begun (beginRepair). */
+  readonly repairs: number;
 }
 
 export interface ExportBacklog {
@@ -78,7 +80,7 @@ const listOpenBatches = named(
 const readBatch = named(
   'ledger.read_export_batch',
   `select (select array_agg(${lineOfRecord} order by o.seq) from unnest(b.seqs) as s(seq)
-     join millrace.outbox o on o.target = b.target and o.seq = s.seq) as lines
+     join millrace.outbox o on o.target = b.target and o.seq = s.seq) as lines, b.repairs
    from millrace.export_batches b where b.id = $1::uuid and b.exported_at is null`,
 );
 
@@ -88,6 +90,12 @@ const markExported = named(
      delete from millrace.outbox o using millrace.export_batches b
      where b.id = $1::uuid and o.target = b.target and o.seq = any(b.seqs))
    update millrace.export_batches set exported_at = clock_timestamp(), seqs = null where id = $1::uuid and exported_at is null`,
+);
+
+/** $2 the repair's number. No row when another process has begun it, or the batch is open no more. */
+const beginRepair = named(
+  'ledger.begin_export_repair',
+  `update millrace.export_batches set repairs = $2 where id = $1::uuid and repairs = $2 - 1 and exported_at is null returning id`,
 );
 
 const noteExportFailure = named(
@@ -140,7 +148,7 @@ export class ExportLedger {
       await transaction.query(lockBinding);
       return transaction.query<LineRow>(bindBatch, [id, target, limit]);
     });
-    return rows.length === 0 ? undefined : { id, target, lines: rows.map((row) => row.line) };
+    return rows.length === 0 ? undefined : { id, target, lines: rows.map((row) => row.line), repairs: 0 };
   }
 
   /** Batches that were bound but not seen to arrive, oldest first. */
@@ -160,7 +168,10 @@ export class ExportLedger {
     readonly id: Uuid;
     readonly target: ExportTarget;
   }): Promise<OutboxBatch | undefined> {
-    const { rows } = await this.#database.query<{ lines: (string | null)[] | null }>(readBatch, [id]);
+    const { rows } = await this.#database.query<{ lines: (string | null)[] | null; repairs: number }>(
+      readBatch,
+      [id],
+    );
     const [row] = rows;
     if (row === undefined) return undefined;
     const lines = (row.lines ?? []).filter((line) => line !== null);
@@ -170,7 +181,16 @@ export class ExportLedger {
         `Rows that the records of export batch ${id} are about are gone from the ledger: someone removed them.`,
       );
     }
-    return { id, target, lines };
+    return { id, target, lines, repairs: row.repairs };
+  }
+
+  /**
+   * Notes that the repair of this number, one more than were begun, is about to be tried. False when another process was first: it alone
+   * may try it.
+   */
+  async beginRepair(id: Uuid, number: number): Promise<boolean> {
+    const { rows } = await this.#database.query<{ id: Uuid }>(beginRepair, [id, number]);
+    return rows.length === 1;
   }
 
   /** The column store has the batch: its lines leave the outbox. */

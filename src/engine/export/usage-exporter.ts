@@ -23,6 +23,13 @@ export interface UsageExporterOptions {
 }
 
 const defaultBatchRows = 20_000;
+
+const countedAs = {
+  written: 'inserted',
+  repeated: 'already_there',
+  found: 'already_there',
+  repaired: 'repaired',
+} as const;
 /** So that one table does not keep the other waiting for long. */
 const batchesPerTurn = 20;
 
@@ -92,7 +99,12 @@ export class UsageExporter {
     for (const one of this.#refused.due(open, clock.monotonicMs())) {
       try {
         const batch = await ledger.read(one);
-        if (batch !== undefined) await this.#write(batch, true);
+        if (batch === undefined || (await this.#write(batch, true))) continue;
+        const againInMs = this.#refused.note(one.id, clock.monotonicMs());
+        logger.info(
+          { exportBatch: one.id, table: one.target, againInMs },
+          'an earlier insert of an export batch is still running',
+        );
       } catch (error) {
         if (!(error instanceof AppError) || error.retryable) throw error;
         const againInMs = this.#refused.note(one.id, clock.monotonicMs());
@@ -109,23 +121,35 @@ export class UsageExporter {
     while (await this.exportNext());
   }
 
-  /** A batch that was bound by this very turn cannot have been tried before; any other may have been. */
-  async #write(batch: OutboxBatch, mayHaveBeenTried: boolean): Promise<void> {
-    const { ledger, store, metrics } = this.#options;
+  /**
+   * False when an earlier insert of it is still running. A batch that was bound by this very turn cannot have been tried before; any other
+   * may have been.
+   */
+  async #write(batch: OutboxBatch, mayHaveBeenTried: boolean): Promise<boolean> {
+    const { ledger, store, logger, metrics } = this.#options;
     const { id, target: table } = batch;
     const rows = batch.lines.length;
+    const repairs = {
+      begun: batch.repairs,
+      begin: (number: number): Promise<boolean> => ledger.beginRepair(id, number),
+    };
     try {
       const result = await writeBatch(
         store,
         { id, table, rows, lines: bindLines(id, batch.lines) },
-        { mayHaveBeenTried },
+        mayHaveBeenTried ? { mayHaveBeenTried, repairs } : { mayHaveBeenTried },
       );
+      if (result === 'at_work') return false;
+      if (result === 'repaired') {
+        logger.warn(
+          { exportBatch: id, table },
+          'rows of an export batch that an insert had lost were inserted anew',
+        );
+      }
       await ledger.markExported(id);
-      metrics.increment('export_batches_total', {
-        table,
-        result: result === 'written' ? 'inserted' : 'already_there',
-      });
+      metrics.increment('export_batches_total', { table, result: countedAs[result] });
       metrics.increment('metering_events_total', { result: 'flushed' }, rows);
+      return true;
     } catch (error) {
       metrics.increment('export_batches_total', { table, result: 'failed' });
       metrics.increment('metering_events_total', { result: 'retried' }, rows);

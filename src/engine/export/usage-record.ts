@@ -3,6 +3,7 @@ import type { Usd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
 import { type TokenClass, tokenClasses } from '../../pricing/token-classes.ts';
 import type { CallOutcome, CascadeVerdict, Settlement, WasteReason } from '../ledger/settlement.ts';
+import type { CallWay } from '../ledger/call-way.ts';
 import type { CascadePlace } from '../ledger/stored-call.ts';
 import { type UnitCounts, unitCountsText } from '../../pricing/usage-units.ts';
 import { amountOf, integerOf, textOf, timeOf } from './row-text.ts';
@@ -57,6 +58,8 @@ export interface UsageRecord {
   readonly fallbackFrom?: string;
   /** The HTTP request that the call is a part of; absent for a request of its own. */
   readonly sharedRequest?: Uuid;
+  /** By which way the call came into the ledger; absent: `stage`. */
+  readonly via?: CallWay;
   /** Its place in a cascade of models; absent for a call of none. */
   readonly cascade?: CascadePlace;
   readonly verdict?: CascadeVerdict;
@@ -179,6 +182,7 @@ export function renderUsageLine(record: UsageRecord): string {
   if (record.traceId !== undefined) line += `,"trace_id":${textOf(record.traceId)}`;
   if (record.fallbackFrom !== undefined) line += `,"fallback_from":${textOf(record.fallbackFrom)}`;
   if (record.sharedRequest !== undefined) line += `,"shared_request":"${record.sharedRequest}"`;
+  if (record.via !== undefined && record.via !== 'stage') line += `,"via":"${record.via}"`;
   line += renderCascade(record);
   if (record.answeredModel !== undefined) line += `,"answered_model":${textOf(record.answeredModel)}`;
   if (record.providerRequestId !== undefined)

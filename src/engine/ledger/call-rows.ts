@@ -71,12 +71,14 @@ function reservedColumns(item: Reservation): Record<string, unknown> {
     shared_request: item.sharedRequest,
     cascade_place: item.cascade?.place,
     cascade_models: item.cascade?.models,
+    via: item.via === 'stage' ? undefined : item.via,
     upper_bound_usd: amount(item.upperBoundUsd),
     parameters: item.parameters,
   };
 }
 
-function settledColumns(item: SettledCall): Record<string, unknown> {
+/** The columns that a settlement writes. Throws MILLRACE_DATA_REFUSED. */
+export function settledColumns(item: SettledCall): Record<string, unknown> {
   return {
     id: item.id,
     state: item.state,

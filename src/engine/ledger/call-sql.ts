@@ -22,6 +22,7 @@ const reservedTypes = {
   shared_request: 'uuid',
   cascade_place: 'smallint',
   cascade_models: 'smallint',
+  via: 'text',
   upper_bound_usd: 'numeric',
   parameters: 'text',
 } as const;
@@ -133,7 +134,7 @@ export const listCalls = named(
 
 /** What is told of a call `c` with whom it is made for: its message `m`, or its own origin. */
 const attributedColumns = `c.id, c.message_id, c.fencing_token, c.origin as call_origin, c.step, c.ordinal, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
-     c.fallback_from, c.shared_request, c.cascade_place, c.cascade_models, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
+     c.fallback_from, c.shared_request, c.cascade_place, c.cascade_models, c.via, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
      m.item, m.trace_parent`;
 
 /** $1 ids. Those that were put off and are open still, in the order in which they are locked when they are settled. */

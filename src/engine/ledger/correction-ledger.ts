@@ -56,7 +56,7 @@ export interface CorrectableRow extends AttributedCallRow {
 
 /** What a correction reads of the call c and its message m. */
 export const correctableColumns = `c.id, c.message_id, c.origin as call_origin, c.step, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
-     c.fallback_from, c.shared_request, c.cascade_place, c.cascade_models, c.reserved_at, c.upper_bound_usd, c.state, c.outcome, c.settlement, c.answered_model, c.is_suspect, c.tokens,
+     c.fallback_from, c.shared_request, c.cascade_place, c.cascade_models, c.via, c.reserved_at, c.upper_bound_usd, c.state, c.outcome, c.settlement, c.answered_model, c.is_suspect, c.tokens,
      c.cost_usd, c.cost_detail, c.waste_reason, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
      m.item, m.trace_parent`;
 

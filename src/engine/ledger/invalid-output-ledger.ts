@@ -48,7 +48,7 @@ export const rejectedInCascade = `cascade_verdict = case when c.cascade_verdict 
 /** $1 the id of a call: what the records about its rejection have to say. */
 const findAnsweredCall: SqlStatement = {
   name: 'ledger.find_answered_call',
-  text: `select id, step, attempt, provider, model, answered_model, operation, tier, request_kind, fallback_from, shared_request, cascade_place, cascade_models, cascade_verdict, cascade_usd, reserved_at, settlement, provider_request_id, tokens,
+  text: `select id, step, attempt, provider, model, answered_model, operation, tier, request_kind, fallback_from, shared_request, cascade_place, cascade_models, via, cascade_verdict, cascade_usd, reserved_at, settlement, provider_request_id, tokens,
      cost_usd, upper_bound_usd, is_suspect, price_reference, price_catalogue, cost_detail
    from millrace.calls where id = $1::uuid and state = 'settled' and outcome = 'ok' and invalidated_at is null`,
 };

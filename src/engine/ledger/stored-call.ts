@@ -1,5 +1,6 @@
 import type { Uuid } from '../../kernel/ids.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
+import { type CallWay, callWayOf } from './call-way.ts';
 
 /** The place of a call among the models of a cascade, of which each is asked when the answers before it did not do. */
 export interface CascadePlace {
@@ -25,6 +26,8 @@ export interface CallDraft {
   readonly sharedRequest?: Uuid | undefined;
   /** Its place in a cascade of models; absent for a call of none. */
   readonly cascade?: CascadePlace | undefined;
+  /** By which way it came into the ledger; absent: `stage`. */
+  readonly via?: CallWay | undefined;
   /** What the call can cost at most; undefined when no price is known. */
   readonly upperBoundUsd: Usd | undefined;
 }
@@ -49,6 +52,7 @@ export interface StoredCallRow {
   readonly shared_request: Uuid | null;
   readonly cascade_place: number | null;
   readonly cascade_models: number | null;
+  readonly via: string | null;
   readonly upper_bound_usd: string | null;
   readonly reserved_at: Date;
 }
@@ -70,6 +74,7 @@ export function storedCallOf(row: StoredCallRow): StoredCall {
       row.cascade_place === null || row.cascade_models === null
         ? undefined
         : { place: row.cascade_place, models: row.cascade_models },
+    via: callWayOf(row.via),
     upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
     reservedAt: row.reserved_at,
   };

@@ -23,7 +23,7 @@ export interface WastedAnswer {
 
 /** What is read of call c and its message m. */
 const columns = `c.id, c.message_id, c.origin as call_origin, c.step, c.attempt, c.provider, c.model, c.answered_model, c.operation, c.tier, c.request_kind,
-     c.fallback_from, c.shared_request, c.cascade_place, c.cascade_models, c.cascade_verdict, c.cascade_usd, c.reserved_at, c.settlement, c.provider_request_id, c.tokens, c.cost_usd, c.upper_bound_usd, c.is_suspect,
+     c.fallback_from, c.shared_request, c.cascade_place, c.cascade_models, c.via, c.cascade_verdict, c.cascade_usd, c.reserved_at, c.settlement, c.provider_request_id, c.tokens, c.cost_usd, c.upper_bound_usd, c.is_suspect,
      c.price_reference, c.price_catalogue, c.cost_detail, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
      m.item, m.trace_parent`;
 

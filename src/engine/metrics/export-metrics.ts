@@ -11,8 +11,11 @@ export const exportMetrics = {
   export_batches_total: {
     type: 'counter',
     unit: 'batches',
-    labels: { table: ['usage', 'message_outcomes'], result: ['inserted', 'already_there', 'failed'] },
-    help: 'Export batches; already_there was found in the column store after an uncertain insert.',
+    labels: {
+      table: ['usage', 'message_outcomes'],
+      result: ['inserted', 'already_there', 'repaired', 'failed'],
+    },
+    help: 'Export batches; already_there was found in the column store after an uncertain insert; repaired lacked rows that the column store took for known.',
   },
   export_lag_seconds: {
     type: 'gauge',

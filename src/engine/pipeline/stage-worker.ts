@@ -101,6 +101,11 @@ export class StageWorker {
     return this.#stage.definition;
   }
 
+  /** Whether a message of it is being worked on here. */
+  get isWorking(): boolean {
+    return this.#running.size > 0;
+  }
+
   async start(): Promise<void> {
     const { queues, publisher, metrics } = this.#options;
     const { name: stage, owner } = this.definition;

@@ -14,7 +14,7 @@ import { streamedBodies } from '../../http/streamed-bodies.ts';
 import { readRequestBody } from './request-body.ts';
 import { streamedBody } from './streamed-body.ts';
 import type { CallerIdentification } from '../../http/caller.ts';
-import { pathOf } from '../../http/request-facts.ts';
+import { shownPathOf } from '../../http/request-facts.ts';
 import { type RateState, type RefusalReason, type RequestLimits, routeOf } from './request-limits.ts';
 
 /*
@@ -136,7 +136,7 @@ function enterDoor(request: FastifyRequest, reply: FastifyReply, options: Reques
 /** Says that there is no place, without anything else that a request passes: who is too many must cost little. */
 function refuse(request: FastifyRequest, reply: FastifyReply, { onRefused }: RequestDoorOptions): void {
   onRefused('concurrency');
-  const path = pathOf(request.url);
+  const path = shownPathOf(request.url);
   const refusal = new AppError('MILLRACE_OVERLOADED', 'Too many requests are in progress.', {
     retryAfterMs: 1000,
   });

@@ -4,7 +4,7 @@ import { type Logger as NestPinoLogger, LoggerModule } from 'nestjs-pino';
 import type { Clock } from '../../kernel/clock.ts';
 import { LogPace } from '../../telemetry/log-pace.ts';
 import type { PinoLogger } from '../../telemetry/logging.ts';
-import { pathOf } from '../../http/request-facts.ts';
+import { shownPathOf } from '../../http/request-facts.ts';
 
 /*
  * One line a request: method, path, status, duration, request id. Neither headers nor query nor body go in: the first
@@ -65,7 +65,7 @@ export function requestLogging(logger: PinoLogger, clock: Pick<Clock, 'monotonic
 /** The path as it came; the framework rewrites `url` while it runs middleware. */
 function requestPath(request: IncomingMessage): string {
   const original = 'originalUrl' in request ? request.originalUrl : undefined;
-  return pathOf(typeof original === 'string' ? original : (request.url ?? '/'));
+  return shownPathOf(typeof original === 'string' ? original : (request.url ?? '/'));
 }
 
 /** Where the framework tells how it starts, line by line. */

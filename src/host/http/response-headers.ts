@@ -4,7 +4,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Clock } from '../../kernel/clock.ts';
 import { newId } from '../../kernel/ids.ts';
 import { describeProblem, problemMediaType } from '../../http/problem.ts';
-import { pathOf } from '../../http/request-facts.ts';
+import { shownPathOf } from '../../http/request-facts.ts';
 
 /*
  * What every answer carries: the id of its request, and headers that keep a browser from guessing types, framing
@@ -45,7 +45,7 @@ export function addResponseHeaders(fastify: FastifyInstance): void {
 export function answerRouterError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   setHeaders(request, reply);
   const refusal = new HttpException(error.message, error.statusCode ?? 400);
-  const { problem } = describeProblem(refusal, pathOf(request.url));
+  const { problem } = describeProblem(refusal, shownPathOf(request.url));
   void reply.status(problem.status).type(problemMediaType).send(JSON.stringify(problem));
 }
 

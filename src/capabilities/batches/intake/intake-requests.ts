@@ -8,6 +8,7 @@ import { labelKeyPattern, originName } from '../../../messages/origin.ts';
 import { batchSettingsSchema } from '../batch-settings.ts';
 import { cellTypes } from './input/cell-types.ts';
 import { lineForms } from './input/jsonl-records.ts';
+import { optionalReason } from '../../../http/change-reason.ts';
 
 /* What may be asked for about batches that come in, by request or on the command line. */
 
@@ -17,12 +18,6 @@ const maxColumnCharacters = 256;
 const maxOmitted = 100;
 
 const typeName = z.string().min(1).max(128).refine(isPrintableName, notPrintable);
-const reason = z
-  .string()
-  .max(500, 'has at most 500 characters')
-  .refine(isStorableText, storableProblem)
-  .default('')
-  .describe('Why; it stands in the audit.');
 
 /** A batch is had by its name: in a path, where these two say other things, and where an id can stand too. */
 const batchName = originName
@@ -93,11 +88,11 @@ export const startBatchSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('Start it although it is expected to use more than what a budget has left.'),
-  reason,
+  reason: optionalReason,
 });
 
 /** POST /v1/batches/{id}/discard: the body. */
-export const discardBatchSchema = z.strictObject({ reason });
+export const discardBatchSchema = z.strictObject({ reason: optionalReason });
 
 /** The same for the same request, however its members are ordered. A deadline that was given as a time from then on counts as that time. */
 export function digestOf(request: CreateBatchRequest, team: string, deadlineMs?: number): string {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { isStorableText, storableProblem } from '../../../kernel/storable-text.ts';
 import { wholeNumberOrText } from '../../../kernel/written-number.ts';
 import { requestEnds } from '../provider/provider-batch-request.ts';
 import { providerBatchStates } from '../provider/provider-batch-state.ts';
+import { requiredReason } from '../../../http/change-reason.ts';
 
 /*
  * Providers' batches as API and command line ask for them and show them.
@@ -34,14 +34,6 @@ export const listProviderBatchesSchema = z.strictObject({
 /** What is listed, and from where on. */
 export type ProviderBatchPage = z.output<typeof listProviderBatchesSchema>;
 
-const reason = z
-  .string()
-  .trim()
-  .min(1)
-  .max(1000)
-  .refine(isStorableText, storableProblem)
-  .describe('Why, for the audit.');
-
 /** The body of a decision about a batch that cannot go on by itself. */
 export const resolveRequestSchema = z.discriminatedUnion('resolution', [
   z.strictObject({
@@ -52,19 +44,19 @@ export const resolveRequestSchema = z.discriminatedUnion('resolution', [
       .max(256)
       .regex(/^[\w-]+$/, 'is the id of a batch at the provider')
       .describe("The provider's id of the batch."),
-    reason,
+    reason: requiredReason,
   }),
   z.strictObject({
     resolution: z
       .literal('send-again')
       .describe('It is not at the provider: it is sent again, and is paid twice if that is not so.'),
-    reason,
+    reason: requiredReason,
   }),
   z.strictObject({
     resolution: z
       .literal('give-up')
       .describe('Its calls count as unsettled, with what they cost at most, and are made anew.'),
-    reason,
+    reason: requiredReason,
   }),
 ]);
 

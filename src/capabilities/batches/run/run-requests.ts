@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { filterValue } from '../../../http/filter-value.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
 import { isReportable, reportableYears } from '../../../kernel/reportable-time.ts';
-import { isStorableText, storableProblem } from '../../../kernel/storable-text.ts';
 import { readWholeNumber, wholeNumberOrText } from '../../../kernel/written-number.ts';
 import { batchStates, checkStates, itemStates } from '../batch.ts';
 import { outputFormatNames } from '../done/output-formats.ts';
+import { requiredReason } from '../../../http/change-reason.ts';
 
 /* What may be asked about batches and of them. A field that is not known is a fault: a mistyped one that is ignored would do something else. */
 
@@ -44,12 +44,6 @@ const position = z
     return z.NEVER;
   })
   .default(0);
-const reason = z
-  .string()
-  .max(500, 'has at most 500 characters')
-  .refine(isStorableText, storableProblem)
-  .refine((value) => value.trim() !== '', 'says why')
-  .describe('Why; it stands in the audit.');
 
 /** GET /v1/batches: the query string. */
 export const listBatchesSchema = z
@@ -87,7 +81,7 @@ export const outputSchema = z.strictObject({
 export const nothingSchema = z.strictObject({});
 
 /** POST /v1/batches/{id}/pause, resume, cancel and retry: the body. */
-export const batchOrderSchema = z.strictObject({ reason });
+export const batchOrderSchema = z.strictObject({ reason: requiredReason });
 
 /** PATCH /v1/batches/{id}: the body. */
 export const changeBatchSchema = z
@@ -105,7 +99,7 @@ export const changeBatchSchema = z
       .nullable()
       .optional()
       .describe('Items that have not ended by then expire; null: never.'),
-    reason,
+    reason: requiredReason,
   })
   .refine(({ priority, deadline }) => priority !== undefined || deadline !== undefined, {
     path: ['priority'],

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isTimeZone } from '../../../kernel/time-zone.ts';
-import { isStorableText, storableProblem } from '../../../kernel/storable-text.ts';
 import type { ClosedPeriod } from './period-ledger.ts';
+import { optionalReason, requiredReason } from '../../../http/change-reason.ts';
 
 /* The requests and answers about closed periods. */
 
@@ -9,11 +9,6 @@ const month = z
   .string()
   .regex(/^2[01]\d{2}-(?:0[1-9]|1[0-2])$/, 'is a month ("2026-11") of the years 2000 to 2199')
   .describe('The month: "2026-10".');
-const reason = z
-  .string({ error: 'says why' })
-  .trim()
-  .max(500, 'has at most 500 characters')
-  .refine(isStorableText, storableProblem);
 
 /** POST /v1/periods/close: the body. */
 export const closePeriodSchema = z.strictObject({
@@ -23,13 +18,13 @@ export const closePeriodSchema = z.strictObject({
     .refine(isTimeZone, 'is the name of a time zone ("Europe/Berlin", "UTC")')
     .optional()
     .describe('Whose month; that of reports and statements without it.'),
-  reason: reason.default('').describe('For the audit.'),
+  reason: optionalReason,
 });
 
 /** POST /v1/periods/reopen: the body. */
 export const reopenPeriodSchema = z.strictObject({
   month,
-  reason: reason.min(1, 'says why').describe('Why, for the audit.'),
+  reason: requiredReason,
 });
 
 /** A closed period. */

@@ -7,17 +7,12 @@ import {
   type PriceOverride,
   type UnreadableOverride,
 } from '../../../engine/ledger/price-overrides.ts';
+import { requiredReason } from '../../../http/change-reason.ts';
 
 /* The requests and answers about prices that operators set. */
 
-const reason = z
-  .string({ error: 'says why' })
-  .trim()
-  .min(1, 'says why')
-  .max(500, 'has at most 500 characters')
-  .refine(isPrintableName, notPrintable)
-  .describe('Why, for the audit.');
-
+// Shown in a column of a table.
+const reason = requiredReason.refine(isPrintableName, notPrintable).describe('Why; it stands in the audit.');
 const maxNoteLength = 2_000;
 
 /** What a file of one's own may say, and a request may not: it is stored, and shown in tables. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isPrintableName, notPrintable } from '../../../kernel/printable-name.ts';
 import { isReportable, reportableYears } from '../../../kernel/reportable-time.ts';
-import { isStorableText, storableProblem } from '../../../kernel/storable-text.ts';
+import { optionalReason } from '../../../http/change-reason.ts';
 
 /* The request and the answer of POST /v1/prices/reprice. */
 
@@ -27,13 +27,9 @@ export const repriceRequestSchema = z
     provider: name.optional().describe('Only calls to this provider, by its configured name.'),
     model: name.optional().describe('Only calls that asked for this model.'),
     team: name.optional().describe('Only calls of this team.'),
-    reason: z
-      .string()
-      .trim()
-      .max(500)
-      .refine(isStorableText, storableProblem)
-      .default('')
-      .describe('Why, for the audit and the correction records; required but for a dry run.'),
+    reason: optionalReason.describe(
+      'Why, for the audit and the correction records; required but for a dry run.',
+    ),
     dryRun: z.boolean().default(false).describe('Only say what would change.'),
     after: z
       .uuid()

@@ -1,7 +1,7 @@
 import type { Admissions, CheckedMessage } from '../../../engine/pipeline/admissions.ts';
 import { entryTypeOf, type EntryType, stagesOf } from '../../../engine/pipeline/pipeline-types.ts';
 import type { StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
-import { type ApiKeyIdentity, assertTeamAllowed } from '../../../http/api-key-identity.ts';
+import { type ApiKeyIdentity, assertOriginAllowed } from '../../../http/api-key-identity.ts';
 import { actorOf } from '../../../http/operator.ts';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
@@ -224,17 +224,7 @@ export class RequestIntake {
 function originOf({ body: { origin = {} }, caller }: AskedRequest): Origin {
   const { team, customer, feature } = caller;
   const whole = parseOrigin({ team, customer, feature, ...origin });
-  assertTeamAllowed(caller, whole.team);
-  for (const [what, own, asked] of [
-    ['customer', customer, whole.customer],
-    ['feature', feature, whole.feature],
-  ] as const) {
-    if (own !== undefined && own !== asked)
-      throw new AppError(
-        'MILLRACE_FORBIDDEN',
-        `This API key is for the ${what} "${own}" and cannot be used for another.`,
-      );
-  }
+  assertOriginAllowed(caller, whole);
   return whole;
 }
 

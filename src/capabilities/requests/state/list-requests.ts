@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { filterValue } from '../../../http/filter-value.ts';
-import { isStorableText, storableProblem } from '../../../kernel/storable-text.ts';
 import { wholeNumberOrText } from '../../../kernel/written-number.ts';
 import { requestStates } from '../request.ts';
+import { requiredReason } from '../../../http/change-reason.ts';
 
 /* What may be asked about requests. A field that is not known is a fault: a mistyped filter that is ignored would show the wrong ones. */
 
@@ -40,11 +40,5 @@ export const listRequestsSchema = z
 
 /** POST /v1/requests/{id}/cancel: the body. */
 export const cancelRequestSchema = z.strictObject({
-  reason: z
-    .string()
-    .max(500, 'has at most 500 characters')
-    .refine(isStorableText, storableProblem)
-    .refine((value) => value.trim() !== '', 'says why')
-    .default('Its client has cancelled it.')
-    .describe('Why; it stands in the audit.'),
+  reason: requiredReason.default('Its client has cancelled it.').describe('Why; it stands in the audit.'),
 });
