@@ -25,7 +25,11 @@ const sideways = {
 
 /** Which source folders (regular expressions under the root) may import which packages. Tests beside the code may too. */
 const owners = [
-  { name: 'pg', packages: ['pg', 'pg-protocol'], folders: ['src/drivers/sql-database', 'src/drivers/queue'] },
+  {
+    name: 'pg',
+    packages: ['pg', 'pg-protocol'],
+    folders: ['src/drivers/sql-database', 'src/drivers/queue', 'src/capabilities/triggers/source'],
+  },
   {
     name: 'pglite',
     packages: ['@electric-sql/pglite'],
@@ -35,7 +39,12 @@ const owners = [
   {
     name: 'redis',
     packages: ['ioredis'],
-    folders: ['src/drivers/queue', 'src/drivers/event-log', 'src/drivers/redis-connection'],
+    folders: [
+      'src/drivers/queue',
+      'src/drivers/event-log',
+      'src/drivers/redis-connection',
+      'src/capabilities/triggers/source',
+    ],
   },
   {
     name: 'nestjs-bullmq',

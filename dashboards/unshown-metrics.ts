@@ -8,6 +8,9 @@ export const unshownMetrics: Readonly<Record<string, string>> = {
   ledger_reduced_writes_total:
     'rare, and each is said in the log with its reason; nothing is lost that counts',
   payloads_removed_total: 'housekeeping: nobody has to act on how much the retention removes',
+  trigger_events_total: 'of the log and of queries until triggers have a board of their own',
+  trigger_lag: 'of the log and of queries until triggers have a board of their own',
+  trigger_resting: 'of the log and of queries until triggers have a board of their own',
   usage_told_total:
     'each refusal is answered to whoever told it, with why; what was recorded is on the cost boards',
   startup_findings:

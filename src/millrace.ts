@@ -48,6 +48,14 @@ export {
   type PipelineDefinition,
   type PipelineOptions,
 } from './engine/pipeline/pipeline-definition.ts';
+export {
+  defineTrigger,
+  type EventValue,
+  type OriginRule,
+  type TriggerDefinition,
+  type TriggerOptions,
+} from './engine/pipeline/trigger-definition.ts';
+export { type SentEvent, TriggerService } from './capabilities/triggers/trigger-service.ts';
 export type { Emitted } from './engine/pipeline/emitted.ts';
 export type { Joined, JoinedBranch } from './engine/pipeline/joined.ts';
 export type {

@@ -14,6 +14,7 @@ import { waits } from '../capabilities/waits/waits.capability.ts';
 import { prices } from '../capabilities/prices/prices.capability.ts';
 import { requests } from '../capabilities/requests/requests.capability.ts';
 import { schedules } from '../capabilities/schedules/schedules.capability.ts';
+import { triggers } from '../capabilities/triggers/triggers.capability.ts';
 import { webhooks } from '../capabilities/webhooks/webhooks.capability.ts';
 
 /**
@@ -34,6 +35,7 @@ export const capabilities = [
   batches,
   requests,
   schedules,
+  triggers,
   corrections,
   prices,
   webhooks,

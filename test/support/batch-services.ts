@@ -12,7 +12,7 @@ import { BatchService } from '../../src/capabilities/batches/run/batch-service.t
 import { BatchStore } from '../../src/capabilities/batches/run/batch-store.ts';
 import type { Provided } from '../../src/capabilities/capability.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { checkMessageData } from '../../src/engine/pipeline/admissions.ts';
+import { checkMessageData } from '../../src/engine/pipeline/checked-data.ts';
 import { type NamedWebhooks, WebhookNames } from '../../src/engine/ledger/webhook-names.ts';
 import type { StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';

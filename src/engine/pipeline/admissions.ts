@@ -10,6 +10,7 @@ import { isReservedSource, reservedSourceProblem } from '../../messages/reserved
 import { type StartOptions, startOf } from '../../messages/start-time.ts';
 import type { MessageTracer } from '../../telemetry/message-tracer.ts';
 import { newTraceParent, parseTraceParent } from '../../telemetry/trace-context.ts';
+import { type CheckedFor, checkedFor, checkMessageData, consumersOf, pipelinesOf } from './checked-data.ts';
 import { HandOver, leasedAdmission } from './hand-over.ts';
 import type { Lane } from './lane.ts';
 import type { MessageBodies } from './message-bodies.ts';
@@ -69,9 +70,13 @@ export interface CheckedMessage {
   readonly refusal: AdmissionRefusal | undefined;
 }
 
-interface CheckedFor {
-  readonly consumer: RegisteredStage;
-  readonly data: unknown;
+/** A message that may be written together with others. */
+export interface GroupMember {
+  readonly message: CheckedMessage;
+  /** The same one again is a duplicate. */
+  readonly messageId: Uuid;
+  /** What orders it among the messages of its stage and team. Default as the stage says. */
+  readonly orderKey?: string | undefined;
 }
 
 export interface AdmissionsOptions {
@@ -164,6 +169,47 @@ export class Admissions {
     return await this.#writeTraced(sent, envelope, checked, options);
   }
 
+  /**
+   * Writes messages that were checked, all in one transaction and in this order; those that are there already are duplicates. Durable when it
+   * resolves; when it throws, none was written as far as is known.
+   */
+  async admitTogether(group: readonly GroupMember[]): Promise<readonly AdmissionReceipt[]> {
+    const { tracer } = this.#options;
+    const spans = group.map(({ message: { sent, options } }) =>
+      tracer === undefined
+        ? undefined
+        : admissionSpan(tracer, sent.typeName, options.origin, options.traceParent),
+    );
+    try {
+      const written = await Promise.all(
+        group.map(({ message: { sent, options, checked }, messageId, orderKey }, index) => {
+          const span = spans[index];
+          const traced = span === undefined ? options : { ...options, traceParent: span.traceParent };
+          const given = { ...traced, messageId };
+          return this.#prepare(
+            sent,
+            this.#commonEnvelope(sent, options.origin, given),
+            checked,
+            options,
+            orderKey,
+          );
+        }),
+      );
+      const outcomes = await this.#writeAll(written.flatMap((admissions) => admissions));
+      let next = 0;
+      return written.map((admissions, index) => {
+        const outcome = outcomeOf(outcomes.slice(next, next + admissions.length));
+        next += admissions.length;
+        const messageIds = admissions.map(({ envelope }) => envelope.id);
+        spans[index]?.admitted(messageIds, outcome);
+        return { outcome, messageIds };
+      });
+    } catch (error) {
+      for (const span of spans) span?.failed(error);
+      throw error;
+    }
+  }
+
   async #admitStored(
     sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
     options: AdmitOptions,
@@ -214,38 +260,40 @@ export class Admissions {
     checked: readonly CheckedFor[],
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
+    const admissions = await this.#prepare(sent, envelope, checked, options);
+    const outcome = outcomeOf(await this.#writeAll(admissions));
+    return { outcome, messageIds: admissions.map(({ envelope: { id } }) => id) };
+  }
+
+  /** What is to be written: one for each stage. A large body is stored by then. */
+  async #prepare(
+    sent: { readonly typeName: string; readonly data: unknown },
+    envelope: CommonEnvelope,
+    checked: readonly CheckedFor[],
+    options: AdmitOptions,
+    key?: string,
+  ): Promise<readonly Admission[]> {
     const { bodies, clock } = this.#options;
-    const { lane: asked } = options;
     const start = startOf(options, clock.now());
     const { body, bodyBytes } = await bodies.store(sent.typeName, sent.data);
-    const ids = idsOf(
-      envelope,
-      checked.map(({ consumer }) => consumer),
-    );
-    const admissions = checked.map(({ consumer: { definition }, data }, index) => {
-      const { team } = envelope.origin;
-      const given = { ...(asked === undefined ? {} : { lane: asked }), team, body, bodyBytes };
+    const consumers = checked.map(({ consumer }) => consumer);
+    const ids = idsOf(envelope, consumers);
+    return checked.map(({ consumer: { definition }, data }, index) => {
+      const given = { lane: options.lane, key, team: envelope.origin.team, body, bodyBytes };
       const { lane, orderKey } = placementOf(definition, data, given);
+      const { pipeline, name: stage, owner } = definition;
       return {
-        envelope: {
-          ...envelope,
-          id: ids[index] ?? envelope.id,
-          pipeline: definition.pipeline,
-          stage: definition.name,
-          owner: definition.owner,
-          lane,
-        },
+        envelope: { ...envelope, id: ids[index] ?? envelope.id, pipeline, stage, owner, lane },
         orderKey,
         start,
         body,
         bodyBytes,
       };
     });
-    return { outcome: await this.#writeAll(admissions), messageIds: ids };
   }
 
   /** Writes the messages together, and has each begun here, or its stage notified. */
-  async #writeAll(admissions: readonly Admission[]): Promise<AdmissionOutcome> {
+  async #writeAll(admissions: readonly Admission[]): Promise<readonly AdmissionOutcome[]> {
     const { ledger, publisher, clock } = this.#options;
     const placed = admissions.map((admission, index) => {
       const { id, stage } = admission.envelope;
@@ -265,7 +313,7 @@ export class Admissions {
         outcomes[index] === 'admitted' &&
         publisher.enqueued(admission.envelope, isBegun || !isNear(admission.start, clock.now())),
     );
-    return outcomes.includes('admitted') ? 'admitted' : 'duplicate';
+    return outcomes;
   }
 
   #commonEnvelope(
@@ -302,43 +350,8 @@ export function messageIdOf(team: string, source: string, eventId: string): Uuid
   return derivedId(new Date(0), 'event', team, source, eventId);
 }
 
-/**
- * Checks data as an admission does, and answers it as it would be stored. Throws MILLRACE_MESSAGE_TYPE_UNKNOWN,
- * MILLRACE_MESSAGE_VERSION_UNSUPPORTED and MILLRACE_MESSAGE_INVALID.
- */
-export function checkMessageData(
-  registry: StageRegistry,
-  sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
-  maxDepth?: number,
-): unknown {
-  const data = storedForm(sent.typeName, sent.data, maxDepth);
-  for (const { definition } of consumersOf(registry, sent.typeName, sent.version)) {
-    definition.consumes.read(sent.version, data);
-  }
-  return data;
-}
-
-function checkedFor(
-  consumers: readonly RegisteredStage[],
-  sent: { readonly version: number; readonly data: unknown },
-): readonly CheckedFor[] {
-  return consumers.map((consumer) => ({
-    consumer,
-    data: consumer.definition.consumes.read(sent.version, sent.data),
-  }));
-}
-
-function pipelinesOf(consumers: readonly RegisteredStage[]): readonly string[] {
-  return [...new Set(consumers.map(({ definition }) => definition.pipeline))];
-}
-
-function consumersOf(registry: StageRegistry, typeName: string, version: number): readonly RegisteredStage[] {
-  const consumers = registry.consumersOf(typeName, version);
-  if (consumers.length > 0) return consumers;
-  throw new AppError(
-    'MILLRACE_MESSAGE_TYPE_UNKNOWN',
-    `No stage consumes the message type "${typeName}"; accepted types: ${registry.admissibleTypes.join(', ') || 'none'}`,
-  );
+function outcomeOf(outcomes: readonly AdmissionOutcome[]): AdmissionOutcome {
+  return outcomes.includes('admitted') ? 'admitted' : 'duplicate';
 }
 
 /** What the messages of one admission have in common. */

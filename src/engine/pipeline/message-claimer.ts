@@ -10,6 +10,7 @@ import type { Publisher } from './publisher.ts';
 import type { Run } from './run.ts';
 import type { RunFollower } from './run-observer.ts';
 import { RunSpan, type RunTracer } from './run-span.ts';
+import { hasOrder } from './stage-definition.ts';
 import type { RegisteredStage } from './stage-registry.ts';
 
 export interface MessageClaimerOptions {
@@ -43,7 +44,7 @@ export class MessageClaimer {
     onDurable: () => void,
   ): Promise<Run | undefined> {
     const { ledger, clock, logger, publisher } = this.#options;
-    const { name, laneWeights, orderBy } = stage.definition;
+    const { name, laneWeights } = stage.definition;
     const leaseMs = this.leaseMsOf(name);
     const askedAtMs = clock.monotonicMs();
     const outcome = await ledger.claim({
@@ -51,7 +52,7 @@ export class MessageClaimer {
       leaseMs,
       ...(about === undefined ? {} : { about }),
       weights: laneWeights,
-      isOrdered: orderBy !== undefined,
+      isOrdered: hasOrder(stage.definition),
     });
     switch (outcome.kind) {
       case 'leased':

@@ -65,7 +65,7 @@ describe('a declared pipeline', () => {
       [],
       [
         'pipelines.documents.input: no stage of the pipeline consumes part',
-        'pipelines.documents.stages: stage "split" consumes opened, which is neither the input nor emitted by a stage of the pipeline',
+        `pipelines.documents.stages: stage "split" consumes opened, which is neither the input, nor a trigger's, nor emitted by a stage of the pipeline`,
       ],
     ],
     [

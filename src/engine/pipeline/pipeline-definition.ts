@@ -1,5 +1,6 @@
 import { invariant } from '../../kernel/invariant.ts';
 import type { MessageVersion } from '../../messages/message-type.ts';
+import type { TriggerDefinition } from './trigger-definition.ts';
 
 /** What a user says about a pipeline. */
 export interface PipelineOptions {
@@ -9,6 +10,8 @@ export interface PipelineOptions {
   readonly output?: MessageVersion;
   /** The names of its stages, all of them. */
   readonly stages: readonly string[];
+  /** Events of other systems that become messages of it (`defineTrigger`). */
+  readonly triggers?: readonly TriggerDefinition[];
 }
 
 /** A pipeline in one place. Stages belong to it by naming it: `defineStage('split', { pipeline: documents, … })`. */
@@ -17,9 +20,15 @@ export interface PipelineDefinition {
   readonly input: MessageVersion;
   readonly output: MessageVersion | undefined;
   readonly stages: readonly string[];
+  readonly triggers: readonly TriggerDefinition[];
 }
 
-const options: Record<keyof PipelineOptions, true> = { input: true, output: true, stages: true };
+const options: Record<keyof PipelineOptions, true> = {
+  input: true,
+  output: true,
+  stages: true,
+  triggers: true,
+};
 const maxNameLength = 64;
 
 /**
@@ -37,8 +46,8 @@ export function definePipeline(name: string, given: PipelineOptions): PipelineDe
       Object.hasOwn(options, option),
       `pipeline ${name} has no option "${option}"; its options are ${Object.keys(options).join(', ')}`,
     );
-  const { input, output, stages } = given;
+  const { input, output, stages, triggers = [] } = given;
   invariant(stages.length > 0, `pipeline ${name} has a stage`);
   invariant(new Set(stages).size === stages.length, `pipeline ${name} names each stage once`);
-  return { name, input, output, stages };
+  return { name, input, output, stages, triggers };
 }

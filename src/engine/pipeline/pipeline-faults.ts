@@ -28,6 +28,7 @@ export function pipelineFaults(stages: readonly StageDefinition[]): readonly Fau
       ...inputFaults(declaration, own, stages),
       ...outputFaults(declaration, own, stages),
       ...unreachedFaults(declaration, own),
+      ...triggerFaults(declaration, own, [...declared]),
     ].map((fault) => ({ ...fault, field: `${field}.${fault.field}` }));
   });
 }
@@ -94,14 +95,47 @@ function outputFaults(
   ];
 }
 
+function triggerFaults(
+  declaration: PipelineDefinition,
+  own: readonly StageDefinition[],
+  declared: readonly PipelineDefinition[],
+): readonly Fault[] {
+  const names = declared.flatMap(({ triggers }) => triggers.map(({ name }) => name));
+  return declaration.triggers.flatMap(({ name, message: { typeName, version } }) => {
+    const field = `triggers.${name}`;
+    const consumers = own.filter(({ consumes }) => consumes.typeName === typeName);
+    return [
+      ...(names.filter((one) => one === name).length > 1
+        ? [{ field, problem: 'two triggers have this name' }]
+        : []),
+      ...(consumers.length === 0
+        ? [{ field, problem: `no stage of the pipeline consumes ${typeName}` }]
+        : []),
+      ...consumers
+        .filter(({ consumes }) => !consumes.versions.includes(version))
+        .map((stage) => ({
+          field,
+          problem: `stage "${stage.name}" does not accept ${typeName} version ${version}`,
+        })),
+    ];
+  });
+}
+
 /** Stages that nothing of the pipeline comes to. */
-function unreachedFaults({ input }: PipelineDefinition, own: readonly StageDefinition[]): readonly Fault[] {
+function unreachedFaults(
+  { input, triggers }: PipelineDefinition,
+  own: readonly StageDefinition[],
+): readonly Fault[] {
   const emitted = new Set(own.flatMap(({ emits }) => emits.map(({ typeName }) => typeName)));
+  const triggered = new Set(triggers.map(({ message }) => message.typeName));
   return own
-    .filter(({ consumes }) => consumes.typeName !== input.typeName && !emitted.has(consumes.typeName))
+    .filter(
+      ({ consumes: { typeName } }) =>
+        typeName !== input.typeName && !emitted.has(typeName) && !triggered.has(typeName),
+    )
     .map(({ name, consumes }) => ({
       field: 'stages',
-      problem: `stage "${name}" consumes ${consumes.typeName}, which is neither the input nor emitted by a stage of the pipeline`,
+      problem: `stage "${name}" consumes ${consumes.typeName}, which is neither the input, nor a trigger's, nor emitted by a stage of the pipeline`,
     }));
 }
 

@@ -13,7 +13,9 @@ export interface Placement {
 
 /** What a message is placed by, beside its data. */
 export interface Placed {
-  readonly lane?: Lane;
+  readonly lane?: Lane | undefined;
+  /** Its key, whatever the stage says. */
+  readonly key?: string | undefined;
   readonly team: string;
   readonly body: StoredBody;
   readonly bodyBytes: number;
@@ -30,13 +32,13 @@ const maxKeyLength = 512;
 export function placementOf(
   definition: StageDefinition,
   data: unknown,
-  { lane, team, body, bodyBytes }: Placed,
+  { lane, key: given, team, body, bodyBytes }: Placed,
 ): Placement {
   const characters = body.kind === 'inline' ? body.json.length : bodyBytes;
   const chosen =
     lane ?? definition.laneOf?.({ data }) ?? (isShort(definition, characters) ? 'short' : defaultLane);
   if (!lanes.includes(chosen)) throw invalid('lane', `must be one of ${lanes.join(', ')}`);
-  const key = definition.orderBy?.({ data });
+  const key = given ?? definition.orderBy?.({ data });
   if (
     key !== undefined &&
     (typeof key !== 'string' || key === '' || key.length > maxKeyLength || !isStorableText(key))

@@ -181,6 +181,15 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
   };
 }
 
+/** Whether messages of the stage may have keys that order them: by its own option, or by that of a trigger. */
+export function hasOrder({ orderBy, declaration, consumes: { typeName } }: StageDefinition): boolean {
+  const triggers = declaration?.triggers ?? [];
+  return (
+    orderBy !== undefined ||
+    triggers.some((trigger) => trigger.orderBy !== undefined && trigger.message.typeName === typeName)
+  );
+}
+
 const stageOptions: Record<keyof StageOptions<unknown, []>, true> = {
   consumes: true,
   emits: true,

@@ -1,6 +1,6 @@
 import { presentPriceBook } from '../../../engine/ledger/present-price-book.ts';
 import { WebhookNames } from '../../../engine/ledger/webhook-names.ts';
-import { checkMessageData } from '../../../engine/pipeline/admissions.ts';
+import { checkMessageData } from '../../../engine/pipeline/checked-data.ts';
 import type { StageDefinition } from '../../../engine/pipeline/stage-definition.ts';
 import { StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
 import { AppError } from '../../../kernel/app-error.ts';

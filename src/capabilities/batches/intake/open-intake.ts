@@ -1,5 +1,5 @@
 import { type NamedWebhooks, WebhookNames } from '../../../engine/ledger/webhook-names.ts';
-import { checkMessageData } from '../../../engine/pipeline/admissions.ts';
+import { checkMessageData } from '../../../engine/pipeline/checked-data.ts';
 import type { MessageBodyLimits } from '../../../engine/pipeline/message-bodies.ts';
 import type { CapabilityContext, CapabilityParts } from '../../capability.ts';
 import type { BatchValidators } from '../done/batch-validators.ts';

@@ -1,0 +1,4 @@
+import { onEachLedger } from '../support/each-ledger.ts';
+import { triggersContract } from './triggers.contract.ts';
+
+onEachLedger(triggersContract);
