@@ -16,6 +16,16 @@ export function invalidRequest(faults: readonly Fault[]): AppError {
   });
 }
 
+/** The value of an option that is JSON. Throws MILLRACE_REQUEST_INVALID, which names the option and where the text breaks. */
+export function parsedJson(option: string, text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'it cannot be read';
+    throw invalidRequest([{ field: option, problem: `must be JSON: ${why}` }]);
+  }
+}
+
 function faultsOf(issue: z.core.$ZodIssue): readonly Fault[] {
   const field = fieldOf(issue.path) || 'request';
   if (issue.code === 'unrecognized_keys') {

@@ -1,6 +1,5 @@
 import { InvalidArgumentError } from 'commander';
 import { readDecimalNumber, readWholeNumber } from '../kernel/written-number.ts';
-import { invalidRequest } from '../http/request-faults.ts';
 
 /** Reads an option's value as a whole number within bounds. */
 export function wholeNumberOption(min: number, max: number): (text: string) => number {
@@ -27,14 +26,4 @@ export function decimalNumber(text: string): number {
   const value = readDecimalNumber(text);
   if (value !== undefined) return value;
   throw new InvalidArgumentError('It is a number in decimal digits.');
-}
-
-/** The value of an option that is JSON. Throws MILLRACE_REQUEST_INVALID, which names the option and where the text breaks. */
-export function jsonOf(option: string, text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : 'it cannot be read';
-    throw invalidRequest([{ field: option, problem: `must be JSON: ${why}` }]);
-  }
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { StageDefinition } from '../../engine/pipeline/stage-definition.ts';
 import { anyone } from '../../http/api-key-identity.ts';
-import { invalidRequest, parseRequest } from '../../http/request-faults.ts';
+import { invalidRequest, parsedJson, parseRequest } from '../../http/request-faults.ts';
 import { createLogger } from '../../telemetry/logging.ts';
 import {
   type Bind,
@@ -13,7 +13,7 @@ import {
   withStoreOptions,
 } from '../../terminal/command-context.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
-import { jsonOf, nameOption, namesOption, wholeNumberOption } from '../../terminal/option-values.ts';
+import { nameOption, namesOption, wholeNumberOption } from '../../terminal/option-values.ts';
 import type { RequestCommandSettings } from './command-requests.ts';
 import { readIdempotencyKey } from './intake/idempotency-key.ts';
 import { submitRequestSchema } from './intake/submit-requests.ts';
@@ -133,7 +133,7 @@ async function submit(
   const { pipeline, team, customer, feature, type, webhook, wait: waitSeconds = 0 } = options;
   const labels = labelsOf(options.label);
   const body = parseRequest(submitRequestSchema, {
-    data: jsonOf('input', options.input),
+    data: parsedJson('input', options.input),
     origin: { team, customer, feature, ...(labels === undefined ? {} : { labels }) },
     ...(type === undefined ? {} : { type }),
     ...(webhook === undefined ? {} : { webhook }),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { StageDefinition } from '../../engine/pipeline/stage-definition.ts';
-import { parseRequest } from '../../http/request-faults.ts';
+import { parsedJson, parseRequest } from '../../http/request-faults.ts';
 import { createLogger } from '../../telemetry/logging.ts';
 import {
   type Bind,
@@ -17,7 +17,6 @@ import type { WaitCommandSettings } from './command-waits.ts';
 import type { WaitDocument } from './wait-documents.ts';
 import { completeWaitSchema, listWaitsSchema } from './wait-requests.ts';
 import type { WaitService } from './wait-service.ts';
-import { jsonOf } from '../../terminal/option-values.ts';
 
 type Context = CommandContext<WaitCommandSettings>;
 type LoadDefinitions = (file: string) => Promise<readonly StageDefinition[]>;
@@ -75,7 +74,7 @@ async function complete(
   load: LoadDefinitions,
 ): Promise<number> {
   const body = parseRequest(completeWaitSchema, {
-    data: jsonOf('with', data),
+    data: parsedJson('with', data),
     ...(reason === undefined ? {} : { reason }),
   });
   const definitions = await load(stages);

@@ -28,7 +28,7 @@ interface ColumnMigration {
 }
 
 /** Insert blocks that a table remembers in order to drop a repeated one; also written in the migrations' text. */
-export const deduplicationWindowBlocks = 10_000;
+const deduplicationWindowBlocks = 10_000;
 
 const fileName = /^\d{4}-[a-z0-9-]+\.sql$/;
 

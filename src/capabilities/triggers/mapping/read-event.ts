@@ -13,7 +13,7 @@ export interface ReadEvent extends ReceivedEvent {
 }
 
 /** Sources of messages whose events have none of their own. */
-export const triggerSources = 'millrace:trigger:';
+const triggerSources = 'millrace:trigger:';
 
 const maxBytes = 4_194_304;
 const structuredType = /^application\/cloudevents\+json\b/i;
