@@ -10,7 +10,6 @@ import {
   type MessageOf,
   Stage,
   type StageHandler,
-  TriggerService,
 } from '../../src/millrace.ts';
 import { newHostDirectory } from '../support/migrated-columns.ts';
 import { RedisServer } from '../support/redis-server.ts';
@@ -92,7 +91,7 @@ describe.skipIf(!canRun(redisPrograms()))('a host with triggers', () => {
       await expect
         .poll(async () => await redis.xpending('tickets', 'millrace'))
         .toEqual([0, null, null, null]);
-      const service = app.nest.get(TriggerService);
+      const service = app.millrace.triggers;
       const event = { payload: JSON.stringify({ customer: 'acme', number: 99 }), key: 'acme', id: 'one' };
       expect(await service.send('tickets', event)).toBe('admitted');
       expect(await service.send('tickets', event)).toBe('duplicate');

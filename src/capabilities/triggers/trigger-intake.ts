@@ -127,7 +127,7 @@ const firstServerFault = 500;
 
 /** Whether the refusal is of the event, and will be the same each time. */
 function isFault(error: AppError): boolean {
-  return isRefusedData(error) || (!error.retryable && error.status < firstServerFault);
+  return (!error.retryable && error.status < firstServerFault) || isRefusedData(error);
 }
 
 /** What is wrong with an event. Throws what is not the event's fault, and may pass or be mended without it. */
