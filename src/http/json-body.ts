@@ -49,10 +49,12 @@ export class JsonBatch {
 }
 
 /**
- * The value of a body, or a JsonBatch of the elements of its array when it is a batch. Throws MILLRACE_REQUEST_INVALID for
+ * The value of a body, undefined for an order's that is empty, or a JsonBatch of the elements of its array when it is a batch. Throws MILLRACE_REQUEST_INVALID for
  * one that is not JSON, too deep, or of too many values or keys.
  */
 export async function readJsonBody(bytes: Buffer, options: JsonBodyOptions): Promise<unknown> {
+  // Many clients name the type of a body that they do not send.
+  if (bytes.length === 0 && options.isMessage !== true && options.batch === undefined) return undefined;
   if (bytes.length === 0) throw unreadable('it is empty');
   if (!isUtf8(bytes)) throw unreadable('it is not UTF-8');
   const outline = await lookThrough(bytes, options);

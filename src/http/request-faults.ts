@@ -2,9 +2,9 @@ import type { z } from 'zod';
 import { AppError } from '../kernel/app-error.ts';
 import { type Fault, fieldOf, toldFaults } from '../kernel/fault.ts';
 
-/** A request's value as the schema reads it. Throws MILLRACE_REQUEST_INVALID with every fault. */
+/** A request's value as the schema reads it; without a body it is one without members. Throws MILLRACE_REQUEST_INVALID with every fault. */
 export function parseRequest<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value === undefined ? {} : value);
   if (parsed.success) return parsed.data;
   throw invalidRequest(parsed.error.issues.flatMap((issue) => faultsOf(issue)));
 }

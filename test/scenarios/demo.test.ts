@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -132,10 +132,15 @@ describe('millrace demo', () => {
   }, 120_000);
 
   it('says what is wrong with its documents and its folder', async () => {
+    writeFileSync(join(folder, 'occupied.txt'), '');
     const missing = await runMillrace(['demo', '--documents', 'nowhere', '--data', 'one'], folder);
     expect(missing).toMatchObject({ exitCode: 1, stdout: '' });
     expect(missing.stderr).toMatch(/^MILLRACE_DEMO_DOCUMENTS_MISSING: There is no folder .*nowhere/m);
     expect(missing.stderr).toMatch(/^What to do: /m);
+    // No run was begun that later ones would be told of.
+    expect(existsSync(join(folder, 'one'))).toBe(false);
+    const file = await runMillrace(['demo', '--data', join('occupied.txt', 'x')], folder);
+    expect(file.stderr).toMatch(/^MILLRACE_DEMO_FOLDER_UNUSABLE: .* cannot be made/m);
     const occupied = await runMillrace(['demo', '--data', '.'], folder);
     expect(occupied.exitCode).toBe(1);
     expect(occupied.stderr).toMatch(/^MILLRACE_DEMO_FOLDER_UNUSABLE: /m);

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../../kernel/app-error.ts';
@@ -45,10 +53,15 @@ const runsDirectory = '.millrace';
 const defaultLimit = 300;
 const defaultSeed = 1;
 
-/** The folder of a new run, or of the one that lies there. Throws MILLRACE_DEMO_FOLDER_UNUSABLE. */
+/**
+ * The folder of a new run, or of the one that lies there. Nothing is made where the run cannot begin. Throws MILLRACE_DEMO_FOLDER_UNUSABLE and
+ * MILLRACE_DEMO_DOCUMENTS_MISSING.
+ */
 export function openDemoFolder(data: string | undefined, wishes: DemoWishes, now: Date): DemoFolder {
   const directory = resolve(data ?? join(runsDirectory, `demo-${stampOf(now)}`));
-  mkdirSync(directory, { recursive: true });
+  if (wishes.documents !== undefined && !isDirectory(wishes.documents))
+    throw new AppError('MILLRACE_DEMO_DOCUMENTS_MISSING', `There is no folder ${resolve(wishes.documents)}.`);
+  makeDirectory(directory);
   const earlier = readRun(directory);
   if (earlier === undefined && readdirSync(directory).some((name) => !name.startsWith('.'))) {
     throw new AppError(
@@ -84,6 +97,19 @@ export function findUnfinishedRuns(except: string): readonly string[] {
     .filter((folder) => resolve(folder) !== except && isUnfinished(folder))
     .toSorted()
     .toReversed();
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError('MILLRACE_DEMO_FOLDER_UNUSABLE', `${directory} cannot be made: ${why}`, { cause });
+  }
 }
 
 function isUnfinished(folder: string): boolean {

@@ -116,7 +116,10 @@ export function addIntakeCommands(
       'of two batches that could go on the higher one does; 0 without it',
       priorityOption,
     )
-    .option('--skip-invalid', 'leave out items that cannot be read; without it they refuse the whole input');
+    .option(
+      '--skip-invalid',
+      'leave out items that cannot be read; they count against --threshold. Without it they refuse the whole input',
+    );
   addInputOptions(submit)
     .option(
       '--dry-run',

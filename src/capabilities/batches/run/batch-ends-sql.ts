@@ -55,7 +55,7 @@ export const finishBatches = named(
   'batches.finish',
   `with complete as (
      select b.id, b.state, b.cause::json ->> 'code' as code, b.succeeded, b.items, b.expired + b.cancelled as stopped,
-       b.checks, b.checks_passed, coalesce((b.settings::json -> 'success' ->> 'threshold')::numeric, 100) as threshold,
+       b.skipped, b.checks, b.checks_passed, coalesce((b.settings::json -> 'success' ->> 'threshold')::numeric, 100) as threshold,
        ${needsQuality} as gated, ${isUnchecked} as unchecked,
        (b.settings::json -> 'quality' ->> 'minimum')::numeric as minimum, b.settings::json -> 'quality' ->> 'validator' as validator
      from millrace.batches b
@@ -77,7 +77,7 @@ export const finishBatches = named(
          when j.checks = 0 then 'There was no item to check.'
          else concat(j.checks_passed, ' of ', j.checks, ' checked items passed "', j.validator, '"; ', j.minimum, ' % are needed.') end)
        else json_build_object('code', 'below_threshold', 'detail',
-         concat(j.succeeded, ' of ', j.items, ' items succeeded; ', j.threshold, ' % are needed.')) end::text
+         concat(j.succeeded, ' of ', j.items, ' items succeeded', case when j.skipped > 0 then concat(' (', j.skipped, ' left out)') end, '; ', j.threshold, ' % are needed.')) end::text
      else b.cause end
    from judged j where b.id = j.id and b.state in ${openStates}
    returning ${batchColumns}`,
