@@ -12,7 +12,7 @@ const namesOneRow = new RegExp(
     'id|call_id|batch_id|delivery_id|provider_batch|endpoint|message_id|record_id|seq|position|chunk|fingerprint|code|error_code|fencing_token|order_place|place|turn|ord|slot|hop|percent|\\d',
     'name|dimension|kind|error|item|item_key|key|known_as|waste_reason|reason|window_start|day|month|shown_place',
     'lane|stage|owner|team|customer|feature|batch|model|error_type|parked_for',
-    '\\$\\{id\\}|\\$\\{by\\}|\\$\\{keys\\}|\\$\\{column\\}|\\$\\{name\\}|\\$\\{id\\}|\\$\\{dimension\\}|\\$\\{this\\.#order\\(\\)\\}',
+    '\\$\\{id\\}|\\$\\{by\\}|\\$\\{keys\\}|\\$\\{column\\}|\\$\\{name\\}|\\$\\{dimension\\}|\\$\\{this\\.#order\\(\\)\\}',
   ].join('|')})$`,
 );
 
