@@ -55,7 +55,7 @@ export {
   type TriggerDefinition,
   type TriggerOptions,
 } from './engine/pipeline/trigger-definition.ts';
-export { type SentEvent, TriggerService } from './capabilities/triggers/trigger-service.ts';
+export type { SentEvent, TriggerService } from './capabilities/triggers/trigger-service.ts';
 export type { Emitted } from './engine/pipeline/emitted.ts';
 export type { Joined, JoinedBranch } from './engine/pipeline/joined.ts';
 export type {

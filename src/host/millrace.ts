@@ -11,6 +11,7 @@ import {
 } from '../capabilities/message-operations/message-waiter.ts';
 import type { DataOf } from '../engine/pipeline/stage-context.ts';
 import { PauseService } from '../capabilities/pauses/pause-service.ts';
+import { TriggerService } from '../capabilities/triggers/trigger-service.ts';
 import { WaitService } from '../capabilities/waits/wait-service.ts';
 import type { Host } from './host.ts';
 import { type HostStatus, readHostStatus } from './host-status.ts';
@@ -70,6 +71,11 @@ export class Millrace {
   /** Messages that wait for an outside event (`ctx.waitFor`): to be listed, and to be given their data. */
   get waits(): WaitService {
     return this.#host.service(WaitService);
+  }
+
+  /** Events of this process, for triggers. */
+  get triggers(): TriggerService {
+    return this.#host.service(TriggerService);
   }
 
   /** Whether nothing is pending or being worked on. */

@@ -65,10 +65,10 @@ function fromBroker(open: () => Promise<SqlDatabase>, start: () => Promise<Event
       new Set(['7:support:acme', '7:support:zeta']),
     );
     const kept = await fixture.kept();
-    expect(kept.map(({ key, payload, error_code }) => [key, payload, error_code]).toSorted()).toEqual([
-      ['acme', '{"customer":"acme","number":"one"}', 'MILLRACE_MESSAGE_INVALID'],
-      ['acme', '{"customer":', 'MILLRACE_EVENT_UNREADABLE'],
-      ['acme', '{"number":1}', 'MILLRACE_ORIGIN_INVALID'],
+    expect(kept.map(({ key, payload, error_code }) => `${key} ${payload} ${error_code}`).toSorted()).toEqual([
+      'acme {"customer": MILLRACE_EVENT_UNREADABLE',
+      'acme {"customer":"acme","number":"one"} MILLRACE_MESSAGE_INVALID',
+      'acme {"number":1} MILLRACE_ORIGIN_INVALID',
     ]);
     expect(kept.every(({ partition, position }) => partition !== '' && position !== '')).toBe(true);
   });

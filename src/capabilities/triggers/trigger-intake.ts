@@ -72,7 +72,7 @@ export class TriggerIntake {
     try {
       const event = readEvent(trigger, record);
       const { type: typeName, version, data, source, id, item, startAt, delay, traceParent } = event;
-      const { lane = undefined } = trigger;
+      const { lane } = trigger;
       const options: AdmitOptions = {
         origin: event.origin,
         source,
@@ -125,6 +125,11 @@ export class TriggerIntake {
 
 const firstServerFault = 500;
 
+/** Whether the refusal is of the event, and will be the same each time. */
+function isFault(error: AppError): boolean {
+  return (!error.retryable && error.status < firstServerFault) || isRefusedData(error);
+}
+
 /** What is wrong with an event. Throws what is not the event's fault, and may pass or be mended without it. */
 function faultOf(error: unknown): AppError {
   if (!(error instanceof AppError)) {
@@ -132,7 +137,6 @@ function faultOf(error: unknown): AppError {
     const why = 'The stage that consumes it failed over it, otherwise than by refusing it.';
     return new AppError(triggerErrors.MILLRACE_EVENT_UNREADABLE, why, { cause: error });
   }
-  if (!error.retryable && error.status < firstServerFault) return error;
-  if (isRefusedData(error)) return error;
+  if (isFault(error)) return error;
   throw error;
 }

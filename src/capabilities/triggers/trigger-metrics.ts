@@ -23,7 +23,7 @@ export const triggerMetrics = {
     type: 'gauge',
     unit: 'triggers',
     labels: { trigger: 'open', reason: restReasons },
-    help: '1 while nothing is consumed for the trigger: its stage is paused, has too much waiting, or the next event is refused by a budget. It goes on by itself.',
+    help: 'Is 1 while nothing is consumed for the trigger: its stage is paused, has too much waiting, or the next event is refused by a budget. It goes on by itself.',
   },
 } as const satisfies MetricCatalogue;
 

@@ -35,7 +35,9 @@ export class TriggerService {
     const definition = triggersOf(this.#registry).find(({ name }) => name === trigger);
     if (definition === undefined)
       throw new AppError('MILLRACE_NOT_FOUND', `No trigger has the name "${trigger}".`);
-    const headers = Object.entries(event.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
+    const headers = Object.entries(event.headers ?? {}).map(
+      ([name, value]) => [name.toLowerCase(), value] as const,
+    );
     const now = this.#clock.now();
     const outcome = await this.#intake.admit(definition, [
       {

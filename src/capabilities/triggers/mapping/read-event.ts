@@ -1,4 +1,4 @@
-import { type EventValue, type TriggerDefinition } from '../../../engine/pipeline/trigger-definition.ts';
+import type { EventValue, TriggerDefinition } from '../../../engine/pipeline/trigger-definition.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import { parseCloudEvent, type ReceivedEvent } from '../../../messages/cloud-event.ts';
 import { parseOrigin } from '../../../messages/origin.ts';
@@ -74,7 +74,7 @@ function attributesOf({ headers, payload }: EventRecord): Readonly<Record<string
   if (prefix !== undefined && !structuredType.test(headers['content-type'] ?? '')) {
     const attributes = Object.entries(headers)
       .filter(([name]) => name.startsWith(prefix))
-      .map(([name, value]) => [name.slice(prefix.length), value]);
+      .map(([name, value]) => [name.slice(prefix.length), value] as const);
     return { ...Object.fromEntries(attributes), data: payload.length === 0 ? undefined : jsonOf(payload) };
   }
   const event = jsonOf(payload);
@@ -87,7 +87,7 @@ function originAttributes({
   labels,
   ...parts
 }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const named = Object.entries(parts).map(([part, value]) => [`origin${part}`, value]);
+  const named = Object.entries(parts).map(([part, value]) => [`origin${part}`, value] as const);
   return {
     ...Object.fromEntries(named),
     ...(labels === undefined ? {} : { originlabels: JSON.stringify(labels) }),
@@ -118,8 +118,6 @@ function unreadable(why: string, cause?: unknown): AppError {
   return new AppError(
     triggerErrors.MILLRACE_EVENT_UNREADABLE,
     `No message can be made of the event: ${why}.`,
-    {
-      ...(cause === undefined ? {} : { cause }),
-    },
+    cause === undefined ? {} : { cause },
   );
 }
