@@ -15,6 +15,9 @@ describe('the path of a request', () => {
     expect(shownPathOf(`/v1/waits/${token}`)).toBe('/v1/waits/mw_…');
     expect(shownPathOf(`/v1/waits/${token}/?x=${token}`)).toBe('/v1/waits/mw_…/');
     expect(shownPathOf('/v1/waits/mw_too-short%00')).toBe('/v1/waits/mw_…');
+    expect(shownPathOf(`/v1/%77aits/%6Dw_${token.slice(3)}`)).toBe('/v1/waits/mw_…');
+    expect(shownPathOf('/v1/waits/other')).toBe('/v1/waits/mw_…');
+    expect(shownPathOf('/v1/batches/a%20b%zz')).toBe('/v1/batches/a%20b%zz');
     expect(shownPathOf('/v1/batches/mw.x')).toBe('/v1/batches/mw.x');
   });
 });

@@ -7,11 +7,26 @@ export function pathOf(url: string): string {
 }
 
 /** Tokens that stand in paths: whoever has one may answer a wait (docs/joins.md). */
-const tokenInPath = /(?<=\/)mw_[^/]+/g;
+const tokenInPath = /(?<=\/)mw_[^/]+|(?<=\/v1\/waits\/)[^/]+/g;
 
-/** The path as logs and answers show it: without tokens that stand in it, which are good as long as what they are for waits. */
+/**
+ * The path as logs and answers show it: without tokens that stand in it, which are good as long as what they are for waits, however they are
+ * written.
+ */
 export function shownPathOf(url: string): string {
-  return pathOf(url).replaceAll(tokenInPath, 'mw_…');
+  const path = pathOf(url);
+  const meant = path.includes('%') ? decoded(path) : path;
+  const shown = meant.replaceAll(tokenInPath, 'mw_…');
+  return shown === meant ? path : shown;
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    // No route takes it.
+    return path;
+  }
 }
 
 /** The request's id, when the platform gave it one. */

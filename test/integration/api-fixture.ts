@@ -21,6 +21,7 @@ import { BudgetAdmission } from '../../src/capabilities/budgets/budget-admission
 import { BudgetBook } from '../../src/capabilities/budgets/budget-book.ts';
 import { errorCodes } from '../../src/host/error-codes.ts';
 import { readStatusDocument } from '../../src/host/status-document.ts';
+import { TraceIntake } from '../../src/capabilities/ingest/traces/trace-intake.ts';
 import { UsageIntake } from '../../src/capabilities/ingest/usage/usage-intake.ts';
 import { ToldCalls } from '../../src/engine/ledger/told-calls.ts';
 import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
@@ -201,6 +202,15 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [People, new People({ clock: systemClock, logger: silentLogger })],
         [MessageCosts, new MessageCosts(database)],
         [EventIntake, new EventIntake(admissions)],
+        [
+          TraceIntake,
+          new TraceIntake({
+            calls: new ToldCalls(database),
+            pricer: packagedPriceBook(),
+            clock: systemClock,
+            metrics: createMetrics(metricCatalogue),
+          }),
+        ],
         [
           UsageIntake,
           new UsageIntake({

@@ -152,6 +152,7 @@ describe('the OpenAPI document', () => {
       'post /v1/schedules/{id}/pause',
       'post /v1/schedules/{id}/resume',
       'post /v1/schedules/{id}/run',
+      'post /v1/traces',
       'post /v1/usage',
       'post /v1/waits/{token}',
       'post /v1/webhook-deliveries/{id}/redeliver',

@@ -1,8 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import type { Preparation } from './good-request.ts';
 
 /** Good requests about calls that happened elsewhere. `unused` gives an id that nothing has. */
-export function usageRequests(unused: () => string): Readonly<Record<'recordUsage', Preparation>> {
+export function usageRequests(
+  unused: () => string,
+): Readonly<Record<'recordUsage' | 'recordTraces', Preparation>> {
   return {
+    recordTraces: () =>
+      Promise.resolve([
+        { body: { resourceSpans: [{ scopeSpans: [{ spans: [span()] }] }] } },
+        { body: { resourceSpans: [] } },
+      ]),
     recordUsage: () =>
       Promise.resolve([
         { body: usageEvent(unused()), mediaType: 'application/cloudevents+json' },
@@ -29,5 +37,27 @@ function usageEvent(
     type: 'millrace.usage',
     originteam: 'amber',
     data: { provider: 'openai', model: 'gpt-5-mini', sentAt: new Date().toISOString(), ...usage },
+  };
+}
+
+/** A span of such a call, in OTLP's JSON. */
+function span(): object {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  const text = (key: string, stringValue: string) => ({ key, value: { stringValue } });
+  const count = (key: string, intValue: string) => ({ key, value: { intValue } });
+  return {
+    traceId: randomBytes(16).toString('hex'),
+    spanId: randomBytes(8).toString('hex'),
+    name: 'chat',
+    startTimeUnixNano: String(now),
+    endTimeUnixNano: String(now + 1_000_000_000n),
+    attributes: [
+      text('gen_ai.operation.name', 'chat'),
+      text('gen_ai.provider.name', 'openai'),
+      text('gen_ai.request.model', 'gpt-5-mini'),
+      text('millrace.team', 'amber'),
+      count('gen_ai.usage.input_tokens', '10'),
+      count('gen_ai.usage.output_tokens', '2'),
+    ],
   };
 }

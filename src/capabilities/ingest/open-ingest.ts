@@ -2,8 +2,10 @@ import { ToldCalls } from '../../engine/ledger/told-calls.ts';
 import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.ts';
 import { EventIntake } from './event-intake.ts';
 import type { ingestNames } from './ingest-names.ts';
-import { keptKeyDays, UsageIntake } from './usage/usage-intake.ts';
-import { type usageMetrics, usageOutcomes } from './usage/usage-metrics.ts';
+import { TraceIntake } from './traces/trace-intake.ts';
+import { keptKeyDays } from './usage/told-time.ts';
+import { UsageIntake } from './usage/usage-intake.ts';
+import { toldWays, type usageMetrics, usageOutcomes } from './usage/usage-metrics.ts';
 
 const hourMs = 3_600_000;
 /** Keys that are forgotten at a time. */
@@ -21,12 +23,13 @@ export function openIngest({
   const calls = new ToldCalls(database);
   metrics.initialise(
     'usage_told_total',
-    usageOutcomes.map((outcome) => ({ outcome })),
+    toldWays.flatMap((way) => usageOutcomes.map((outcome) => ({ way, outcome }))),
   );
   return {
     services: [
       [EventIntake, new EventIntake(admissions)],
       [UsageIntake, new UsageIntake({ calls, pricer, clock, metrics })],
+      [TraceIntake, new TraceIntake({ calls, pricer, clock, metrics })],
     ],
     jobs: [
       {

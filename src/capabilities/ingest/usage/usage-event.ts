@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { isPrintableName, notPrintable } from '../../../kernel/printable-name.ts';
-import { isStorableText, storableProblem } from '../../../kernel/storable-text.ts';
 import { eventFields } from '../../../messages/event-fields.ts';
 import { type TokenClass, tokenClasses } from '../../../pricing/token-classes.ts';
 
@@ -11,9 +10,6 @@ export const usageEventType = 'millrace.usage';
 
 const name = (max: number) => z.string().min(1).max(max).refine(isPrintableName, notPrintable);
 
-/** More than any model takes in, or gives, in all rounds of one request: such a count is no report. */
-const maxInputTokens = 16_000_000;
-const maxOutputTokens = 2_048_000;
 const maxDurationMs = 86_400_000;
 const decimalText = /^\d{1,12}(?:\.\d{1,18})?$/;
 
@@ -92,15 +88,3 @@ export const usageEventSchema = z
     data: usageDataSchema,
   })
   .describe('A CloudEvent 1.0 in structured JSON that tells of one call to a model.');
-
-/** Whether such counts can be those of one call. */
-export function areCountsPossible(input: number, output: number): boolean {
-  return input <= maxInputTokens && output <= maxOutputTokens;
-}
-
-/** The text of a usage block, or what is wrong with it. */
-export function usageBlockProblem(block: unknown): string | undefined {
-  const text = JSON.stringify(block);
-  if (text.length > 16_384) return 'must have at most 16,384 characters';
-  return isStorableText(text) ? undefined : storableProblem;
-}

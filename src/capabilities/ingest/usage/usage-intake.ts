@@ -7,22 +7,20 @@ import { AppError } from '../../../kernel/app-error.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { parseCloudEvent } from '../../../messages/cloud-event.ts';
 import type { Pricer } from '../../../pricing/price.ts';
-import { pricedUsage } from './priced-usage.ts';
+import { pricedUsage, type ToldFacts } from './priced-usage.ts';
+import { eventKey, responseKeys } from './told-keys.ts';
+import { assertToldInTime } from './told-time.ts';
 import type { UsageMetrics } from './usage-metrics.ts';
-import { usageDataSchema, usageEventType } from './usage-event.ts';
+import { type UsageData, usageDataSchema, usageEventType } from './usage-event.ts';
+import { rawUsageOfEvent, usageOfEvent } from './usage-of-event.ts';
 
 /*
  * Usage that happened elsewhere, on its way into the ledger. Everything about an event is checked before anything is written; what is wrong with one
  * refuses that one. A call is named by its event (source and id) and by the provider's id of its answer, within the team that pays: told again, it is a duplicate.
  */
 
-/** For how long a call that is told of again is known; older calls are refused. */
-export const keptKeyDays = 35;
-/** How far the clock of a source may be ahead. */
-const maxAheadMs = 3_600_000;
-const dayMs = 86_400_000;
 /** Of calls of which nobody says whose they are. */
-const unattributed = 'unattributed';
+export const unattributed = 'unattributed';
 
 export const usageReceiptSchema = z.object({
   source: z.string(),
@@ -81,6 +79,7 @@ export class UsageIntake {
     });
     for (const outcome of outcomes)
       this.#options.metrics.increment('usage_told_total', {
+        way: 'event',
         outcome: outcome.status === 'fulfilled' ? outcome.value.outcome : 'refused',
       });
     return outcomes;
@@ -94,9 +93,9 @@ export class UsageIntake {
     const data = parseRequest(z.object({ data: usageDataSchema }), { data: event.data }).data;
     const now = this.#options.clock.now();
     const sentAt = data.sentAt === undefined ? (event.time ?? now) : new Date(data.sentAt);
-    assertTime(sentAt, now);
+    assertToldInTime(sentAt, now);
     const { provider, responseId } = data;
-    const key = `event ${JSON.stringify([event.source, event.id])}`;
+    const key = eventKey(event.source, event.id);
     const call: ToldCall = {
       id: toldCallId(sentAt, event.origin.team, key),
       via: 'event',
@@ -107,14 +106,27 @@ export class UsageIntake {
       operation: data.operation,
       requestKind: data.isBatch ? 'batch' : 'single',
       sentAt,
-      keys: [
-        key,
-        ...(responseId === undefined ? [] : [`response ${JSON.stringify([provider, responseId])}`]),
-      ],
-      end: pricedUsage(this.#options.pricer, data, sentAt),
+      keys: [key, ...responseKeys(provider, responseId)],
+      end: pricedUsage(this.#options.pricer, factsOf(data), usageOfEvent(data), sentAt),
     };
     return { source: event.source, id: event.id, call, sourceCostUsd: data.costUsd };
   }
+}
+
+function factsOf(data: UsageData): ToldFacts {
+  return {
+    provider: data.provider,
+    model: data.model,
+    answeredModel: data.answeredModel,
+    responseId: data.responseId,
+    tier: data.tier,
+    geography: data.geography,
+    isBatch: data.isBatch,
+    outcome: data.outcome,
+    errorType: data.errorType,
+    durationMs: data.durationMs,
+    rawUsage: rawUsageOfEvent(data),
+  };
 }
 
 function receiptOf(
@@ -141,14 +153,6 @@ function withOriginOf({ team, customer, feature }: ApiKeyIdentity, value: unknow
     originfeature: feature ?? unattributed,
     ...value,
   };
-}
-
-function assertTime(sentAt: Date, now: Date): void {
-  const ageMs = now.getTime() - sentAt.getTime();
-  if (ageMs <= keptKeyDays * dayMs && ageMs >= -maxAheadMs) return;
-  throw invalidRequest([
-    { field: 'data.sentAt', problem: `must be within the last ${keptKeyDays} days, and not ahead of now` },
-  ]);
 }
 
 function attempt<Value>(read: () => Value): PromiseSettledResult<Value> {

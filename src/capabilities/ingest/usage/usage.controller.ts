@@ -12,7 +12,8 @@ import { invalidRequest } from '../../../http/request-faults.ts';
 import { requestIdOf } from '../../../http/request-facts.ts';
 import type { ResponseWriter } from '../../../http/response-writer.ts';
 import { AppError } from '../../../kernel/app-error.ts';
-import { keptKeyDays, UsageIntake, type UsageReceipt, usageReceiptSchema } from './usage-intake.ts';
+import { keptKeyDays } from './told-time.ts';
+import { UsageIntake, type UsageReceipt, usageReceiptSchema } from './usage-intake.ts';
 
 export const usageBatchReceiptSchema = z.object({
   recorded: z.int(),
