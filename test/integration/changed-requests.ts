@@ -159,7 +159,7 @@ export class ChangedRequests {
     for (const one of raw)
       yield sent(operation, request, {
         change: `the body ${String(one).slice(0, 40)}`,
-        isRefused: this.#refusesText(schema, String(one)),
+        isRefused: one.length === 0 ? operation.needsBody : this.#refusesText(schema, String(one)),
         body: one,
       });
     for (const type of otherMediaTypes)
@@ -236,7 +236,8 @@ function mayBe(schema: ApiSchema, text: string): boolean {
     return /^\d+$/.test(text) && Number(text) >= Number(minimum) && Number(text) <= Number(maximum);
   if (format === 'uuid') return uuidPattern.test(text);
   if (format === 'date' && !/^\d{4}-\d\d-\d\d$/.test(text)) return false;
-  return text.length <= Number(maxLength);
+  // JSON Schema counts characters, not what UTF-16 makes of them.
+  return Array.from(text).length <= Number(maxLength);
 }
 
 interface Changes {

@@ -125,6 +125,27 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
       },
     },
   ],
+  recordTraces: [
+    {
+      body: {
+        resourceSpans: [
+          {
+            scopeSpans: [
+              {
+                spans: [
+                  {
+                    traceId: 'a'.repeat(32),
+                    spanId: 'b'.repeat(16),
+                    attributes: [{ key: 'millrace.team', value: { stringValue: 'amber' } }],
+                  },
+                ],
+              },
+            ],
+          },
+        ],
+      },
+    },
+  ],
   recordUsage: [
     {
       body: {

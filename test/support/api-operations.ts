@@ -25,7 +25,7 @@ const documentSchema = z.object({
             }),
           )
           .default([]),
-        requestBody: z.object({ content: contentSchema }).optional(),
+        requestBody: z.object({ content: contentSchema, required: z.boolean().default(false) }).optional(),
         responses: z.record(z.string(), z.object({ content: contentSchema.default({}) })),
       }),
     ),
@@ -50,6 +50,8 @@ export interface ApiOperation {
   readonly parameters: readonly ApiParameter[];
   /** The schema of its body, by media type; nothing where it has none. */
   readonly bodies: Readonly<Record<string, ApiSchema>>;
+  /** Whether a request without a body is refused. */
+  readonly needsBody: boolean;
   /** The schemas of its answers by media type, by status. */
   readonly answers: Readonly<Record<string, Readonly<Record<string, ApiSchema>>>>;
 }
@@ -73,6 +75,7 @@ export function readApiDocument(json: unknown): ApiDocument {
         scope: security.flatMap(({ bearer = [] }) => bearer)[0],
         parameters,
         bodies: schemasOf(requestBody?.content ?? {}),
+        needsBody: requestBody?.required ?? false,
         answers: Object.fromEntries(
           Object.entries(responses).map(([status, { content }]) => [status, schemasOf(content)]),
         ),

@@ -60,7 +60,7 @@ function buildOpenApi(app: INestApplication, version: string): OpenAPIObject {
   };
   for (const [path, item] of Object.entries(document.paths)) {
     for (const operation of methods.flatMap((method) => item[method] ?? []))
-      complete(path, operation, bodies);
+      complete(path, operation, bodies, document.components.schemas ?? {});
   }
   return document;
 }
@@ -73,7 +73,7 @@ const problemResponse = {
   content: { [problemMediaType]: { schema: { $ref: '#/components/schemas/Problem' } } },
 };
 
-function complete(path: string, operation: Operation, bodies: Bodies): void {
+function complete(path: string, operation: Operation, bodies: Bodies, schemas: Schemas): void {
   const problem = { $ref: '#/components/responses/Problem' };
   if (!path.startsWith('/v1/')) return;
   Object.assign(operation.responses, { '400': problem, '401': problem, '403': problem, default: problem });
@@ -83,8 +83,17 @@ function complete(path: string, operation: Operation, bodies: Bodies): void {
   Reflect.deleteProperty(operation, requiredScopeExtension);
   const { requestBody } = operation;
   const content = bodies[operation.operationId ?? ''];
-  if (content === undefined || requestBody === undefined || '$ref' in requestBody) return;
-  requestBody.content = { ...content };
+  if (requestBody === undefined || '$ref' in requestBody) return;
+  if (content !== undefined) requestBody.content = { ...content };
+  if (Object.values(requestBody.content).every(({ schema }) => isMetByNothing(schema, schemas)))
+    requestBody.required = false;
+}
+
+/** Whether an object without members will do, which a body that is left out stands for. */
+function isMetByNothing(schema: Schemas[string] | undefined, schemas: Schemas): boolean {
+  if (schema === undefined) return false;
+  if ('$ref' in schema) return isMetByNothing(schemas[schema.$ref.split('/').at(-1) ?? ''], schemas);
+  return schema.type === 'object' && (schema.required ?? []).length === 0 && schema.anyOf === undefined;
 }
 
 function schemasOf(parts: readonly HttpPart[]): Schemas {
