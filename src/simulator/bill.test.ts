@@ -83,6 +83,30 @@ describe.each(['in memory', 'in a file'])('the bill %s', (kind) => {
   });
 });
 
+describe.each(['in memory', 'in a file'])('an answer that was broken off, in the bill %s', (kind) => {
+  it('costs what was produced, and nobody was told', async () => {
+    const open = (): Promise<Bill> => Bill.open(kind === 'in a file' ? directory : undefined, 100);
+    const bill = await open();
+    const { n: _, ...whole } = await bill.add(entry('a', '0.5'));
+    await bill.add(entry('b', '0.1'));
+    const by = {
+      tokens: { ...whole.tokens, text_output: 0 },
+      costUsd: '0.2',
+      cutAt: '2026-11-22T00:00:01.000Z',
+    };
+    await bill.shorten({ n: 0, ...whole }, by);
+    const sums = { totalUsd: '0.3', requests: 2, reportedUsd: '0.1', unreportedUsd: '0.2' };
+    expect(await bill.read()).toMatchObject(sums);
+    const { entries = [] } = await bill.read({ entries: true });
+    expect(entries[0]).toEqual({ n: 0, ...whole, ...by, usageReported: false });
+    await bill.close();
+    if (kind === 'in memory') return;
+    const again = await open();
+    expect(await again.read()).toMatchObject(sums);
+    await again.close();
+  });
+});
+
 describe('the bill in a file', () => {
   it('goes on where it stopped', async () => {
     const first = await Bill.open(directory, 100);

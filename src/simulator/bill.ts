@@ -7,11 +7,21 @@ import { attoOfUsd, usdOfAtto } from './simulator-prices.ts';
 
 /*
  * What the simulator charges for: one entry per billed request, written before the first byte of its answer. When the
- * client was gone before it could read the usage, a second line says so; entries themselves never change.
+ * client was gone before it could read the usage, a second line says so, and where only what was produced is billed, how
+ * much that was; lines themselves never change. Without the second line the whole answer stays billed.
  * Without a directory the bill lives in memory; totals stay whole while old entries are forgotten at a limit.
  */
 
 const count = z.int().min(0);
+
+const tokensSchema = z.object({
+  uncached_input: count,
+  cache_read: count,
+  cache_write_5m: count,
+  cache_write_1h: count,
+  text_output: count,
+  reasoning: count,
+});
 
 const billEntrySchema = z.object({
   /** Its place in the bill, from 0. */
@@ -25,16 +35,11 @@ const billEntrySchema = z.object({
   /** The service tier that served it. */
   tier: z.string(),
   /** Disjoint classes; the sum of all is what was billed. */
-  tokens: z.object({
-    uncached_input: count,
-    cache_read: count,
-    cache_write_5m: count,
-    cache_write_1h: count,
-    text_output: count,
-    reasoning: count,
-  }),
+  tokens: tokensSchema,
   /** Decimal text, exact. */
   costUsd: z.string(),
+  /** When the client broke the stream off, where only what was produced until then is billed. */
+  cutAt: z.string().optional(),
   /** Whether the client was sent the true usage. */
   usageReported: z.boolean(),
   fault: z.enum(faultNames).nullable(),
@@ -52,7 +57,16 @@ const billEntrySchema = z.object({
 /** One billed request. */
 export type BillEntry = z.output<typeof billEntrySchema>;
 
-const billLineSchema = z.union([billEntrySchema, z.object({ unreported: count })]);
+const shorteningSchema = z.object({ tokens: tokensSchema, costUsd: z.string(), cutAt: z.string() });
+
+/** What is billed of an answer that its client broke off. */
+export type Shortening = z.output<typeof shorteningSchema>;
+
+const billLineSchema = z.union([
+  billEntrySchema,
+  z.object({ unreported: count }),
+  z.object({ shortened: count, by: shorteningSchema }),
+]);
 
 /** Sums over the entries from `since` on; the amounts are decimal text in US dollars. */
 export interface SimulatorBill {
@@ -119,13 +133,12 @@ export class Bill {
   /** The client was gone before the usage reached it. */
   async markUnreported(entry: BillEntry): Promise<void> {
     if (!entry.usageReported) return;
-    if (this.#log === undefined) {
-      const index = this.#kept.findIndex(({ n }) => n === entry.n);
-      if (index >= 0) this.#kept[index] = { ...entry, usageReported: false };
-    } else {
-      await this.#log.append(JSON.stringify({ unreported: entry.n }));
-    }
-    this.#totals.reportedAtto -= attoOfUsd(entry.costUsd);
+    await this.#amend(entry, { ...entry, usageReported: false }, { unreported: entry.n });
+  }
+
+  /** The client broke the answer off, and what was produced until then is all that it pays for. */
+  async shorten(entry: BillEntry, by: Shortening): Promise<void> {
+    await this.#amend(entry, shortened(entry, by), { shortened: entry.n, by });
   }
 
   async read({ since = 0, entries = false }: BillQuestion = {}): Promise<SimulatorBill> {
@@ -168,6 +181,21 @@ export class Bill {
     this.#itemsBefore.set(batch.id, items.add(batch.customId));
   }
 
+  async #amend(
+    before: BillEntry,
+    after: BillEntry,
+    line: Exclude<z.output<typeof billLineSchema>, BillEntry>,
+  ): Promise<void> {
+    if (this.#log === undefined) {
+      const index = this.#kept.findIndex(({ n }) => n === before.n);
+      if (index >= 0) this.#kept[index] = after;
+    } else {
+      await this.#log.append(JSON.stringify(line));
+    }
+    addTo(this.#totals, before, -1);
+    addTo(this.#totals, after);
+  }
+
   #keep(entry: BillEntry): void {
     this.#kept.push(entry);
     // Forgotten by the half, so that the array is not shifted at each entry.
@@ -181,10 +209,14 @@ export class Bill {
       const line = parseLine(this.#log.path, text);
       if ('n' in line) {
         byPlace.set(line.n, line);
-      } else {
-        const entry = byPlace.get(line.unreported);
-        if (entry !== undefined) byPlace.set(entry.n, { ...entry, usageReported: false });
+        continue;
       }
+      const entry = byPlace.get('shortened' in line ? line.shortened : line.unreported);
+      if (entry === undefined) continue;
+      byPlace.set(
+        entry.n,
+        'shortened' in line ? shortened(entry, line.by) : { ...entry, usageReported: false },
+      );
     }
     return [...byPlace.values()];
   }
@@ -204,9 +236,13 @@ function parseLine(path: string, text: string): z.output<typeof billLineSchema> 
   }
 }
 
-function addTo(totals: Totals, entry: BillEntry): void {
-  const atto = attoOfUsd(entry.costUsd);
-  totals.requests += 1;
+function shortened(entry: BillEntry, by: Shortening): BillEntry {
+  return { ...entry, ...by, usageReported: false };
+}
+
+function addTo(totals: Totals, entry: BillEntry, times: 1 | -1 = 1): void {
+  const atto = attoOfUsd(entry.costUsd) * BigInt(times);
+  totals.requests += times;
   totals.totalAtto += atto;
   if (entry.usageReported) totals.reportedAtto += atto;
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { newId } from '../kernel/ids.ts';
 import type { Bill, BillEntry } from './bill.ts';
 import type { Answer, Endpoint } from './endpoint.ts';
+import { producedTokens } from './produced.ts';
 import { refusalsOf } from './provider-errors.ts';
 import { readBody } from './request-body.ts';
 import { type Pace, Reply } from './reply.ts';
@@ -16,7 +17,8 @@ import type { FaultName } from './simulator-config.ts';
 /*
  * The life of one model call: read, judge, bill, wait, answer. The bill is written before the wait, when a provider
  * would begin to generate: a client that leaves in between has spent the money all the same, and so has one whose
- * answer is broken on purpose. If the client was gone before the end, a second line says that it saw no usage.
+ * answer is broken on purpose. If the client was gone before the end, a second line says that it saw no usage, and where
+ * only what was produced is billed of a stream, how much that was.
  */
 
 /** What serving needs besides judging. */
@@ -72,11 +74,12 @@ interface Delivery {
 }
 
 async function answer(
-  { bill, config, stats, decoyUrl }: Counter,
+  counter: Counter,
   endpoint: Endpoint,
   incoming: IncomingMessage,
   delivery: Delivery,
 ): Promise<void> {
+  const { bill, config, stats, decoyUrl } = counter;
   const { trick } = delivery.verdict;
   if (trick !== undefined) {
     stats.trick(trick.name);
@@ -104,8 +107,28 @@ async function answer(
   if (verdict.fault === 'cut_stream') return;
   if (reply.wasMissed) {
     stats.clientGone();
-    await bill.markUnreported(entry);
+    await settleMissed(counter, endpoint, delivery, entry);
   }
+}
+
+/** The client left before the end of its answer. */
+async function settleMissed(
+  { bill, clock, config }: Counter,
+  endpoint: Endpoint,
+  { reply, answer: { model, tier }, answer: whole }: Delivery,
+  entry: BillEntry,
+): Promise<void> {
+  if (config.cutStreams === 'whole' || !whole.request.stream) {
+    await bill.markUnreported(entry);
+    return;
+  }
+  const frames = endpoint.frames(whole).slice(0, reply.framesWritten);
+  const tokens = producedTokens(whole.tokens, frames, config.charactersPerToken);
+  await bill.shorten(entry, {
+    tokens,
+    costUsd: usdOfAtto(billedAtto(model, tier, tokens)),
+    cutAt: clock.now().toISOString(),
+  });
 }
 
 async function sendWhole(endpoint: Endpoint, { reply, verdict, answer: whole }: Delivery): Promise<void> {

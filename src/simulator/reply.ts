@@ -25,6 +25,7 @@ export class Reply {
   readonly #startedMs: number;
   readonly #gone = new AbortController();
   #headers: Record<string, string> = {};
+  #framesWritten = 0;
 
   constructor(provider: SimulatedProvider, requestId: string, response: ServerResponse, clock: Clock) {
     this.requestId = requestId;
@@ -38,6 +39,11 @@ export class Reply {
   /** Whether the connection closed before the whole answer was handed to the network. */
   get wasMissed(): boolean {
     return this.#gone.signal.aborted && !this.#response.writableFinished;
+  }
+
+  /** How many frames of a stream were written before it ended or the client left. */
+  get framesWritten(): number {
+    return this.#framesWritten;
   }
 
   /** Headers that are sent with whatever is answered. */
@@ -125,7 +131,9 @@ export class Reply {
     const group = gapMs === 0 ? frames.length : Math.max(1, Math.ceil(2 / gapMs));
     for (let start = 0; start < frames.length; start += group) {
       if (start > 0 && !(await this.wait(gapMs * group))) return;
-      await this.write(frames.slice(start, start + group).join(''));
+      const written = frames.slice(start, start + group);
+      this.#framesWritten += written.length;
+      await this.write(written.join(''));
     }
   }
 

@@ -98,6 +98,11 @@ const simulatorConfigSchema = z.strictObject({
   answer: z
     .strictObject({ minTokens: z.int().min(1).default(24), maxTokens: z.int().min(1).default(140) })
     .prefault({}),
+  /**
+   * What a stream costs that its client breaks off: the whole answer, as where a provider goes on generating, or what was
+   * produced by the time that the connection closed.
+   */
+  cutStreams: z.enum(['whole', 'produced']).default('whole'),
   /** Whether another attempt at the same question is answered in other words, as a model does. */
   answersByAttempt: z.boolean().default(true),
   /** The chance that a tool is called when the client leaves the choice to the model. */

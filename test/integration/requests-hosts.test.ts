@@ -36,6 +36,9 @@ const answer = defineStage('answer', {
   orderBy: ({ data }) => data.user,
 });
 
+/** The whole answer to the long story takes twenty seconds. */
+const longTokens = 400;
+
 describe.skipIf(!canRun(postgresPrograms()))('requests over two processes', () => {
   let directory: string;
   let simulator: SimulatorServer;
@@ -79,6 +82,8 @@ describe.skipIf(!canRun(postgresPrograms()))('requests over two processes', () =
     directory = await mkdtemp(join(tmpdir(), 'mr-requests-'));
     simulator = await SimulatorServer.start(directory, {
       latency: { medianMs: 5, p99Ms: 10, firstTokenShare: 0.05 },
+      cutStreams: 'produced',
+      answer: { minTokens: longTokens, maxTokens: longTokens },
       rules: [{ match: { contains: 'a long story' }, fault: 'slow', delayMs: 20_000 }],
     });
     const url = await newLedger();
@@ -177,7 +182,10 @@ describe.skipIf(!canRun(postgresPrograms()))('requests over two processes', () =
     const bill = (await simulator.readBill()).slice(before);
     expect(bill).toHaveLength(1);
     expect(bill[0]).toMatchObject({ messageId: id, usageReported: false });
-    // The simulator bills the whole answer, of which the ledger can count what arrived; the bound covers the rest.
+    // The provider had made less than the whole when the abort arrived. The ledger counts what arrived; the thinking, which
+    // nobody was shown, lies within the bound.
+    expect(bill[0]?.cutAt).toBeDefined();
+    expect(bill[0]?.tokens.text_output).toBeLessThan(longTokens / 2);
     const billedUsd = usd(bill[0]?.costUsd ?? '0');
     expect(usd(ended.cost.usd).isZero()).toBe(false);
     expect(usd(ended.cost.usd).lte(billedUsd)).toBe(true);
