@@ -64,6 +64,10 @@ const notShared: Readonly<Record<string, string>> = {
   'ledger.check_time_zones': 'names of one configuration or operator, checked before',
   'ledger.define_budgets': 'one configuration, checked as a whole',
   'ledger.find_cancelled_runs': 'ids that the ledger gave',
+  'ledger.claim_told_keys': 'one request of one key, whose events were checked',
+  'ledger.insert_told_calls':
+    'one request of one key, whose events were checked; what is refused is split off',
+  'ledger.pass_told_keys_on': 'keys that the ledger gave',
   'ledger.release_messages': 'one run',
   'ledger.list_due': 'names of registered stages',
   'ledger.list_messages': 'the filter of one reader',
@@ -86,6 +90,8 @@ const notShared: Readonly<Record<string, string>> = {
 const notSharedIn: Readonly<Record<string, string>> = {
   'src/capabilities/batches/intake/recent-costs.ts': 'ids that the ledger gave',
   'src/capabilities/requests/events/request-listeners.ts': 'requests that the ledger gave',
+  'src/capabilities/triggers/unreadable-events.ts':
+    'one source, in a form that the ledger takes: texts are cleaned and cut, payloads are base64',
   'src/engine/export/export-ledger.ts': 'the names of the tables, which are constants',
   'src/engine/ledger/invalid-output-ledger.ts': 'the two records about one call',
   'src/engine/ledger/reprice-ledger.ts': 'calls that the ledger gave, with prices of a checked book',
