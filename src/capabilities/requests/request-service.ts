@@ -65,11 +65,13 @@ export class RequestService {
   async submit(asked: AskedRequest, { waitMs, signal, takeRoom }: Answering): Promise<Answered> {
     const { intake, waiter, estimates, queues } = this.#options;
     const { id, accepted, stage } = await intake.submit(asked);
-    const isOver = waitMs > 0 && (await waiter.wait(id, { waitMs, signal }));
+    if (waitMs > 0) await waiter.wait(id, { waitMs, signal });
+    let standing: FoundRequest | undefined;
     if (accepted === undefined || waitMs > 0) {
       // Whoever accepted it may see it, whatever the key is bound to.
       const found = await this.#find(id, {});
-      if (isOver || found.endedAt !== undefined || accepted === undefined)
+      standing = found;
+      if (found.endedAt !== undefined || accepted === undefined)
         return this.#answer(found, await this.#resultOrPlace(found, takeRoom));
     }
     const estimate = await estimates.estimate(
@@ -77,7 +79,7 @@ export class RequestService {
       accepted.pipeline,
       await queues.of(stage),
     );
-    const document = requestDocument(newlyAccepted(accepted), undefined);
+    const document = requestDocument(standing ?? newlyAccepted(accepted), undefined);
     return { document: { ...document, estimate }, isOver: false };
   }
 
