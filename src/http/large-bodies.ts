@@ -9,6 +9,7 @@ export const largeBodyBytes: ReadonlyMap<string, number> = new Map([
   ['/v1/reconciliations', 8_388_608],
   // A thousand calls that happened elsewhere.
   ['/v1/usage', 4_194_304],
+  ['/v1/usage/litellm', 4_194_304],
   ['/v1/traces', 4_194_304],
   // The data of a message.
   ['/v1/pipelines/:name/requests', 4_194_304],

@@ -84,6 +84,7 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   listMessages: 'messages:read',
   admitMessages: 'messages:write',
   recordUsage: 'usage:write',
+  recordLiteLlmUsage: 'usage:write',
   recordTraces: 'usage:write',
   createBatch: 'messages:write',
   uploadBatchItems: 'messages:write',

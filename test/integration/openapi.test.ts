@@ -154,6 +154,7 @@ describe('the OpenAPI document', () => {
       'post /v1/schedules/{id}/run',
       'post /v1/traces',
       'post /v1/usage',
+      'post /v1/usage/litellm',
       'post /v1/waits/{token}',
       'post /v1/webhook-deliveries/{id}/redeliver',
       'post /v1/webhooks',

@@ -125,6 +125,9 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
       },
     },
   ],
+  recordLiteLlmUsage: [
+    { body: { id: 'l1', model: 'gpt-5-mini', metadata: { user_api_key_team_alias: 'amber' } } },
+  ],
   recordTraces: [
     {
       body: {

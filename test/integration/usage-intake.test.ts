@@ -211,6 +211,58 @@ describe('usage that happened elsewhere', () => {
     }
   });
 
+  it("is taken as LiteLLM's proxy sends it, with its own cost beside the one that is booked", async () => {
+    const now = Date.now() / 1000;
+    const payload = (id: string, more: object = {}) => ({
+      id,
+      call_type: 'acompletion',
+      status: 'success',
+      custom_llm_provider: 'openai',
+      model: 'gpt-5-mini',
+      startTime: now - 2,
+      endTime: now,
+      response_cost: 0.00025,
+      end_user: 'acme',
+      request_tags: ['prod', 'feature:chat'],
+      metadata: { user_api_key_team_alias: 'proxied' },
+      response: { id: `chatcmpl-${id}`, usage },
+      ...more,
+    });
+    const bodies = [
+      payload('a'),
+      payload('a'),
+      payload('b', { response: {}, prompt_tokens: 600, completion_tokens: 100 }),
+      payload('c', { cache_hit: true, response_cost: 0 }),
+      payload('d', { status: 'failure', response: {}, error_information: { error_class: 'RateLimitError' } }),
+      payload('e', { response_cost: 'much', startTime: 1e300 }),
+      payload('f', { custom_llm_provider: 7 }),
+      { ...payload('g'), id: undefined },
+      'text',
+    ];
+    const response = await requestTo(running.url)
+      .post('/v1/usage/litellm')
+      .set('authorization', `Bearer ${key}`)
+      .send(bodies);
+    expect(response.status, response.text).toBe(207);
+    const { results } = usageBatchReceiptSchema.strict().parse(response.body);
+    expect(results.map(({ outcome }) => outcome)).toEqual([
+      'recorded',
+      'duplicate',
+      'recorded',
+      'recorded',
+      'recorded',
+      'recorded',
+      'refused',
+      'refused',
+      'refused',
+    ]);
+    expect(results[0]).toMatchObject({ costUsd: cost, sourceCostUsd: '0.00025' });
+    // a, b (600 × 0.25 + 100 × 2 a million) and e; what its cache answered, and what was refused, cost nothing.
+    expect(await costs('group_by=customer,feature&team=proxied')).toMatchObject([
+      { key: { customer: 'acme', feature: 'chat' }, calls: 5, costUsd: '0.00107' },
+    ]);
+  });
+
   it('needs its own right, and its own media types', async () => {
     const reader = await running.newKey(['costs:read', 'messages:write']);
     expect((await send(event(), 'application/cloudevents+json', reader)).status).toBe(403);

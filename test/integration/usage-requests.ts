@@ -4,8 +4,13 @@ import type { Preparation } from './good-request.ts';
 /** Good requests about calls that happened elsewhere. `unused` gives an id that nothing has. */
 export function usageRequests(
   unused: () => string,
-): Readonly<Record<'recordUsage' | 'recordTraces', Preparation>> {
+): Readonly<Record<'recordUsage' | 'recordTraces' | 'recordLiteLlmUsage', Preparation>> {
   return {
+    recordLiteLlmUsage: () =>
+      Promise.resolve([
+        { body: liteLlmPayload(unused()) },
+        { body: [liteLlmPayload(unused()), liteLlmPayload(unused())] },
+      ]),
     recordTraces: () =>
       Promise.resolve([
         { body: { resourceSpans: [{ scopeSpans: [{ spans: [span()] }] }] } },
@@ -37,6 +42,24 @@ function usageEvent(
     type: 'millrace.usage',
     originteam: 'amber',
     data: { provider: 'openai', model: 'gpt-5-mini', sentAt: new Date().toISOString(), ...usage },
+  };
+}
+
+/** The same as LiteLLM's proxy tells it. */
+function liteLlmPayload(id: string): object {
+  const now = Date.now() / 1000;
+  return {
+    id,
+    call_type: 'acompletion',
+    status: 'success',
+    custom_llm_provider: 'openai',
+    model: 'gpt-5-mini',
+    startTime: now - 1,
+    endTime: now,
+    prompt_tokens: 10,
+    completion_tokens: 2,
+    response_cost: 0.0000065,
+    metadata: { user_api_key_team_alias: 'amber' },
   };
 }
 

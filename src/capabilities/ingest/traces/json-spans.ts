@@ -82,7 +82,7 @@ function msOfNanos(value: unknown): number {
 
 function listIn(value: unknown, name: string, where: string): readonly unknown[] {
   const list = memberOf(value, name) ?? [];
-  if (typeof value !== 'object' || value === null || !Array.isArray(list))
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || !Array.isArray(list))
     throw invalidTraces(`must have a list "${name}" in each ${where}, as OTLP's JSON has it`);
   return list as readonly unknown[];
 }

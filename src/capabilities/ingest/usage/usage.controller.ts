@@ -12,6 +12,7 @@ import { invalidRequest } from '../../../http/request-faults.ts';
 import { requestIdOf } from '../../../http/request-facts.ts';
 import type { ResponseWriter } from '../../../http/response-writer.ts';
 import { AppError } from '../../../kernel/app-error.ts';
+import { eventOfPayload, maxPayloads } from './litellm-payload.ts';
 import { keptKeyDays } from './told-time.ts';
 import { UsageIntake, type UsageReceipt, usageReceiptSchema } from './usage-intake.ts';
 
@@ -95,6 +96,52 @@ export class UsageController {
     }
   }
 
+  @Post('litellm')
+  @RequireScope('usage:write')
+  @HttpCode(HttpStatus.ACCEPTED)
+  @ApiOperation({
+    operationId: 'recordLiteLlmUsage',
+    summary: "Record calls that LiteLLM's proxy made, as its generic callback sends them",
+    description:
+      'A StandardLoggingPayload, or an array of up to 1,000. Each is recorded like a usage event of the source "/litellm": priced by the price book, with LiteLLM\'s own cost beside it.',
+  })
+  @ApiBody({
+    required: true,
+    schema: {
+      oneOf: [
+        { type: 'object', required: ['id', 'model'] },
+        { type: 'array', maxItems: maxPayloads, items: { type: 'object', required: ['id', 'model'] } },
+      ],
+    },
+  })
+  @ApiResponse({
+    status: 202,
+    description: 'Recorded: a receipt of each.',
+    content: jsonOf('UsageBatchReceipt'),
+  })
+  @ApiResponse({
+    status: 207,
+    description: 'Some were refused; the others are recorded.',
+    content: jsonOf('UsageBatchReceipt'),
+  })
+  async postLiteLlm(
+    @Body() body: unknown,
+    @Caller() caller: ApiKeyIdentity,
+    @Req() request: object,
+    @Res({ passthrough: true }) response: ResponseWriter,
+  ): Promise<UsageBatchReceipt> {
+    const payloads: readonly unknown[] = Array.isArray(body) ? body : [body];
+    if (payloads.length > maxPayloads)
+      throw invalidRequest([{ field: 'body', problem: `must have at most ${maxPayloads} payloads` }]);
+    const events = payloads.map((payload) => () => eventOfPayload(payload));
+    const receipt = await this.#recordAll(events, caller, {
+      path: '/v1/usage/litellm',
+      id: requestIdOf(request),
+    });
+    if (receipt.refused > 0) response.status(HttpStatus.MULTI_STATUS);
+    return receipt;
+  }
+
   async #recordBatch(
     body: unknown,
     caller: ApiKeyIdentity,
@@ -103,10 +150,18 @@ export class UsageController {
     if (!(body instanceof JsonBatch))
       throw invalidRequest([{ field: 'body', problem: 'must be a JSON array of events' }]);
     const events = Array.from({ length: body.length }, (_, index) => () => body.read(index));
+    return await this.#recordAll(events, caller, { path: '/v1/usage', id: requestId });
+  }
+
+  async #recordAll(
+    events: readonly (() => unknown)[],
+    caller: ApiKeyIdentity,
+    { path, id }: { readonly path: string; readonly id: string | undefined },
+  ): Promise<UsageBatchReceipt> {
     const outcomes = await this.#intake.record(events, caller);
     const results = outcomes.map((outcome, index): UsageBatchReceipt['results'][number] => {
       if (outcome.status === 'fulfilled') return outcome.value;
-      const place = { path: `/v1/usage#${index}`, id: requestId };
+      const place = { path: `${path}#${index}`, id };
       return { outcome: 'refused', problem: this.#problems.describe(outcome.reason, place).problem };
     });
     const count = (outcome: UsageBatchReceipt['results'][number]['outcome']): number =>
