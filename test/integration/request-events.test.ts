@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { DefaultChatTransport, readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai';
 import { EventSource } from 'eventsource';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { EventReader } from '../support/event-reader.ts';
 import { openStoryHost, type StoryHost, type WrittenAnswer } from '../support/story-host.ts';
 import { requestTo } from './request-to.ts';
@@ -268,12 +269,12 @@ describe('a stream token', () => {
     expect(await status(`/v1/requests/${id}?token=${token}`)).toBe(401);
     expect(await status(`/v1/requests/${id}/cancel?token=${token}`, 'POST')).toBe(401);
     expect(await status(`/v1/requests?token=${token}`)).toBe(401);
-    const [body = '', signature = ''] = token.split('.');
     for (const changed of [
-      `${body}.${signature.slice(1)}`,
-      `${body}A.${signature}`,
-      body,
-      `mrs_.${signature}`,
+      token.slice(0, -4),
+      `${token}AAAA`,
+      `${token}.`,
+      `mrs_${token[4] === 'A' ? 'B' : 'A'}${token.slice(5)}`,
+      `${token.slice(0, 40)}${token[40] === 'A' ? 'B' : 'A'}${token.slice(41)}`,
       'mrs_',
       `${token}${'x'.repeat(3000)}`,
       '%00',
@@ -286,6 +287,48 @@ describe('a stream token', () => {
         })
       ).status,
     ).toBe(401);
+  });
+});
+
+describe('a stream token and the key that it was made with', () => {
+  const made = async (): ReturnType<ApiKeys['create']> =>
+    await running.host.service(ApiKeys).create({
+      name: 'secret name',
+      scopes: ['requests:read'],
+      team: 'blue',
+    });
+  const tokenBy = async (own: string, id: string): Promise<string> => {
+    const { body } = await requestTo(running.url)
+      .post(`/v1/requests/${id}/stream-token`)
+      .set('authorization', `Bearer ${own}`);
+    return (body as { token: string }).token;
+  };
+
+  it('are refused together', async () => {
+    const { id } = await toldStory();
+    const own = await made();
+    const url = `${running.url}/v1/requests/${id}/events?token=${await tokenBy(own.key, id)}`;
+    expect((await fetch(url)).status).toBe(200);
+    await running.host.service(ApiKeys).revoke(own.id);
+    expect((await fetch(url)).status).toBe(401);
+  });
+
+  it('tell nobody of each other', async () => {
+    const { id } = await toldStory();
+    const own = await made();
+    const token = await tokenBy(own.key, id);
+    const readable = [
+      token,
+      ...token
+        .slice(4)
+        .split('.')
+        .map((part) => Buffer.from(part, 'base64url').toString('latin1')),
+    ];
+    for (const said of ['secret name', 'blue', own.id, id])
+      expect(
+        readable.some((text) => text.includes(said)),
+        said,
+      ).toBe(false);
   });
 });
 

@@ -15,6 +15,12 @@ export const findKeys = plannedOnce(
   `select ${columns}, k.key_hash from millrace.api_keys k where k.key_hash = any($1::text[]) and ${isGood}`,
 );
 
+/** $1 ids: those of good keys, with whose they are. */
+export const findKeysById = plannedOnce(
+  'access.find_api_keys_by_id',
+  `select ${columns} from millrace.api_keys k where k.id = any($1::uuid[]) and ${isGood}`,
+);
+
 /** $1 id, $2 name, $3 hash, $4 scopes, $5 team, $6 when it ends, $7 requests a minute, $8 customer, $9 feature, $10 tier; $11 the audit's id, $12 actor, $13 reason. */
 export const insertKey = named(
   'access.insert_api_key',

@@ -171,6 +171,11 @@ export class ApiKeys {
     return this.#lookups.find(key);
   }
 
+  /** The key of this id, for what was made with it; undefined when it is unknown, revoked, or its time is over. */
+  verifyId(id: Uuid): Promise<ApiKeyIdentity | undefined> {
+    return this.#lookups.findById(id);
+  }
+
   /** Every key ever made, oldest first; of one team only for a viewer who is bound to it. */
   list({ team }: { readonly team?: string | undefined } = {}): Promise<readonly ApiKeyEntry[]> {
     return this.#entries(undefined, team);

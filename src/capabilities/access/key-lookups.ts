@@ -3,7 +3,7 @@ import type { ApiKeyIdentity, ApiScope, KeyTier } from '../../http/api-key-ident
 import type { Clock } from '../../kernel/clock.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Uuid } from '../../kernel/ids.ts';
-import { findKeys } from './api-key-sql.ts';
+import { findKeys, findKeysById } from './api-key-sql.ts';
 import { digestOf, isKey, isSameDigest } from './key-secret.ts';
 
 /*
@@ -38,6 +38,7 @@ export class KeyLookups {
   readonly #clock: Clock;
   readonly #unknownMs: number;
   readonly #lookups: GroupCommit<string, ApiKeyIdentity | undefined>;
+  readonly #lookupsById: GroupCommit<Uuid, ApiKeyIdentity | undefined>;
   /** Until when a digest counts as unknown. */
   readonly #unknown = new Map<string, number>();
 
@@ -50,6 +51,13 @@ export class KeyLookups {
       maxGroup: 500,
       maxWaiting: 10_000,
       flush: (digests) => findAll(database, digests),
+    });
+    this.#lookupsById = new GroupCommit({
+      name: 'API key of a token',
+      clock,
+      maxGroup: 500,
+      maxWaiting: 10_000,
+      flush: (ids) => findAllById(database, ids),
     });
   }
 
@@ -64,6 +72,11 @@ export class KeyLookups {
     const identity = await this.#lookups.submit(digest);
     if (identity === undefined) this.#remember(digest, nowMs + this.#unknownMs);
     return identity;
+  }
+
+  /** The key of this id; undefined when it is unknown, revoked or over. */
+  findById(id: Uuid): Promise<ApiKeyIdentity | undefined> {
+    return this.#lookupsById.submit(id);
   }
 
   /** The key is there now. */
@@ -90,6 +103,15 @@ async function findAll(
     const row = found.get(digest);
     return row !== undefined && isSameDigest(row.key_hash, digest) ? identityOf(row) : undefined;
   });
+}
+
+async function findAllById(
+  database: SqlDatabase,
+  ids: readonly Uuid[],
+): Promise<readonly (ApiKeyIdentity | undefined)[]> {
+  const { rows } = await database.query<IdentityRow>(findKeysById, [[...new Set(ids)]]);
+  const found = new Map(rows.map((row) => [row.id, identityOf(row)]));
+  return ids.map((id) => found.get(id));
 }
 
 /** The holder of the key. */

@@ -1,4 +1,4 @@
-import { anyone, type ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { anyone, type ApiKeyIdentity, hasScope } from '../../http/api-key-identity.ts';
 import type { ApiKeys } from './api-keys.ts';
 import type { People } from './people.ts';
 import { teamHeader } from './person-of-claims.ts';
@@ -37,7 +37,7 @@ export class RequestAuthentication implements CallerIdentification {
 
   async #bearer(request: object): Promise<ApiKeyIdentity> {
     const byToken = await this.#urlTokens?.identify(request);
-    if (byToken !== undefined) return byToken;
+    if (byToken !== undefined) return await this.#ofToken(byToken);
     const header = headerOf(request, 'authorization');
     if (header === undefined) throw unauthenticated('The request carries no API key.');
     const text = bearer.exec(header)?.[1];
@@ -48,6 +48,15 @@ export class RequestAuthentication implements CallerIdentification {
     if (identity === undefined)
       throw unauthenticated('The API key is unknown or revoked, or its time is over.');
     return identity;
+  }
+
+  /** A token is good as long as the key that it was made with is, and allows what that allows at most. */
+  async #ofToken(token: ApiKeyIdentity): Promise<ApiKeyIdentity> {
+    // Nobody is asked about people: their own tokens cannot be revoked either.
+    if (token.kind === 'person') return token;
+    const key = await this.#keys.verifyId(token.id);
+    if (key === undefined) throw unauthenticated('The API key of the token is revoked, or its time is over.');
+    return { ...key, scopes: token.scopes.filter((scope) => hasScope(key, scope)) };
   }
 }
 

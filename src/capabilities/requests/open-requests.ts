@@ -12,6 +12,7 @@ import type { RequestsSettings } from './requests-settings.ts';
 import { readRequestGauges } from './state/request-gauges.ts';
 import { RequestEnds } from './state/request-ends.ts';
 import { RequestStore } from './state/request-store.ts';
+import { ResultRoom } from './state/result-room.ts';
 import { maxWaitToken } from './wait-preference.ts';
 
 /** What requests read of the configuration. */
@@ -58,6 +59,11 @@ export function openRequests({
   watcher.watch(endedMessages);
   const job = new EndJob({ ledger: endLedger, recorder, canceller });
   const retained = new RequestRetention(database, retention);
+  const room = new ResultRoom({
+    maxBytes: settings.resultBytesInFlight,
+    resultBytes: settings.resultBytes,
+    bounds,
+  });
   const events = openEvents({
     settings: settings.streams,
     database,
@@ -69,6 +75,7 @@ export function openRequests({
     ends,
     store: new RequestStore(database),
     service,
+    room,
     canceller,
   });
   return {
@@ -76,6 +83,7 @@ export function openRequests({
       ...events.services,
       [RequestService, service],
       [RequestEnds, ends],
+      [ResultRoom, room],
       [maxWaitToken, settings.maxWaitSeconds],
     ],
     hooks: events.hooks,

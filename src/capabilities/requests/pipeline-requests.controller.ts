@@ -30,6 +30,8 @@ import { readIdempotencyKey } from './intake/idempotency-key.ts';
 import { submitRequestSchema } from './intake/submit-requests.ts';
 import { RequestService } from './request-service.ts';
 import type { RequestDocument } from './state/request-document.ts';
+import { ResultRoom } from './state/result-room.ts';
+import { roomFor } from './state/room-for.ts';
 import { applyWait, maxWaitToken } from './wait-preference.ts';
 
 /** The way in for requests. */
@@ -38,10 +40,16 @@ import { applyWait, maxWaitToken } from './wait-preference.ts';
 @Controller('v1/pipelines')
 export class PipelineRequestsController {
   readonly #service: RequestService;
+  readonly #room: ResultRoom;
   readonly #maxWaitSeconds: number;
 
-  constructor(@Inject(RequestService) service: RequestService, @Inject(maxWaitToken) maxWaitSeconds: number) {
+  constructor(
+    @Inject(RequestService) service: RequestService,
+    @Inject(ResultRoom) room: ResultRoom,
+    @Inject(maxWaitToken) maxWaitSeconds: number,
+  ) {
     this.#service = service;
+    this.#room = room;
     this.#maxWaitSeconds = maxWaitSeconds;
   }
 
@@ -93,9 +101,10 @@ export class PipelineRequestsController {
     const traceParent = headerOf(request, 'traceparent');
     const waitMs = applyWait(request, response, this.#maxWaitSeconds);
     const asked = { pipeline, body: parsed, idempotencyKey, traceParent, caller };
+    const takeRoom = roomFor(this.#room, caller, response);
     const { document, isOver } = await whileConnected(
       request,
-      async (signal) => await this.#service.submit(asked, { waitMs, signal }),
+      async (signal) => await this.#service.submit(asked, { waitMs, signal, takeRoom }),
     );
     response.header('location', `/v1/requests/${document.id}`);
     if (isOver) response.status(HttpStatus.OK);

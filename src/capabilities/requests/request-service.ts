@@ -1,4 +1,4 @@
-import type { MessageBodies } from '../../engine/pipeline/message-bodies.ts';
+import { bytesOfBody, type MessageBodies } from '../../engine/pipeline/message-bodies.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { zeroUsd } from '../../kernel/money.ts';
@@ -12,10 +12,17 @@ import {
   requestDocument,
   type RequestDocument,
   type RequestList,
+  type ResultPart,
   summaryDocument,
 } from './state/request-document.ts';
 import type { FoundRequest, RequestFilter, RequestStore } from './state/request-store.ts';
 import type { RequestWaiter } from './state/request-waiter.ts';
+
+/**
+ * Takes room for so many bytes of a result before it is read; whoever is answered gives it back. Throws MILLRACE_OVERLOADED and
+ * MILLRACE_RATE_LIMITED where there is none.
+ */
+export type TakeRoom = (bytes: number) => void;
 
 /** How an answer comes about. */
 export interface Answering {
@@ -23,6 +30,8 @@ export interface Answering {
   readonly waitMs: number;
   /** Aborts when the client has left; the request goes on. */
   readonly signal?: AbortSignal | undefined;
+  /** Absent: for a process of its own, which answers nothing else. */
+  readonly takeRoom?: TakeRoom | undefined;
 }
 
 /** A request as it is answered. */
@@ -49,31 +58,59 @@ export class RequestService {
     this.#options = options;
   }
 
-  /** Accepts a request, and waits for its end as long as the client wants. Throws what RequestIntake throws. */
-  async submit(asked: AskedRequest, { waitMs, signal }: Answering): Promise<Answered> {
+  /**
+   * Accepts a request, and waits for its end as long as the client wants. What is accepted is never refused afterwards: a result that there is no
+   * room for is left out, with where to read it. Throws what RequestIntake throws.
+   */
+  async submit(asked: AskedRequest, { waitMs, signal, takeRoom }: Answering): Promise<Answered> {
     const { intake, waiter, estimates, queues } = this.#options;
     const { id, accepted, stage } = await intake.submit(asked);
-    const isOver = waitMs > 0 && (await waiter.wait(id, { waitMs, signal }));
+    if (waitMs > 0) await waiter.wait(id, { waitMs, signal });
+    let standing: FoundRequest | undefined;
     if (accepted === undefined || waitMs > 0) {
       // Whoever accepted it may see it, whatever the key is bound to.
       const found = await this.#find(id, {});
-      if (isOver || found.endedAt !== undefined || accepted === undefined) return await this.#answer(found);
+      standing = found;
+      if (found.endedAt !== undefined || accepted === undefined)
+        return this.#answer(found, await this.#resultOrPlace(found, takeRoom));
     }
     const estimate = await estimates.estimate(
       accepted.origin.team,
       accepted.pipeline,
       await queues.of(stage),
     );
-    const document = requestDocument(newlyAccepted(accepted), undefined);
+    const document = requestDocument(standing ?? newlyAccepted(accepted), undefined);
     return { document: { ...document, estimate }, isOver: false };
   }
 
-  /** The request, when it has ended or the time is over. Throws MILLRACE_REQUEST_NOT_FOUND. */
-  async show(id: string, viewer: RequestViewer, { waitMs, signal }: Answering): Promise<Answered> {
+  /** The request, when it has ended or the time is over. Throws MILLRACE_REQUEST_NOT_FOUND, and what TakeRoom throws. */
+  async show(id: string, viewer: RequestViewer, { waitMs, signal, takeRoom }: Answering): Promise<Answered> {
     const found = await this.#find(id, viewer);
-    if (waitMs === 0 || found.endedAt !== undefined) return await this.#answer(found);
+    if (waitMs === 0 || found.endedAt !== undefined)
+      return this.#answer(found, await this.#result(found, takeRoom));
     await this.#options.waiter.wait(found.id, { waitMs, signal });
-    return await this.#answer(await this.#find(id, viewer));
+    const then = await this.#find(id, viewer);
+    return this.#answer(then, await this.#result(then, takeRoom));
+  }
+
+  /** How the request stands, without its result, of which nothing is read. Throws MILLRACE_REQUEST_NOT_FOUND. */
+  async stand(id: string, viewer: RequestViewer): Promise<RequestDocument> {
+    return requestDocument(await this.#find(id, viewer, { withResult: false }), undefined);
+  }
+
+  /**
+   * The request with its result, where that has at most so many bytes and there is room for it, else with where to read it: its size is looked
+   * at first. Throws MILLRACE_REQUEST_NOT_FOUND.
+   */
+  async showSmall(
+    id: string,
+    viewer: RequestViewer,
+    { maxBytes, takeRoom }: { readonly maxBytes: number; readonly takeRoom: TakeRoom },
+  ): Promise<RequestDocument> {
+    const found = await this.#find(id, viewer);
+    const { result } = found;
+    const isLarge = result !== undefined && bytesOfBody(result) > maxBytes;
+    return requestDocument(found, isLarge ? placeOf(found) : await this.#resultOrPlace(found, takeRoom));
   }
 
   /** A page of requests, newest first. */
@@ -92,11 +129,12 @@ export class RequestService {
   /** Cancels the request, and answers it as it is then. Throws what RequestCanceller throws. */
   async cancel(id: string, reason: string, operator: RequestOperator): Promise<Answered> {
     await this.#options.canceller.cancel(id, reason, operator);
-    return await this.#answer(await this.#find(id, operator));
+    const found = await this.#find(id, operator, { withResult: false });
+    return this.#answer(found, placeOf(found));
   }
 
-  async #find(id: string, viewer: RequestViewer): Promise<FoundRequest> {
-    const found = await this.#options.store.find(id, viewer);
+  async #find(id: string, viewer: RequestViewer, reading = { withResult: true }): Promise<FoundRequest> {
+    const found = await this.#options.store.find(id, viewer, reading);
     if (found !== undefined) return found;
     throw new AppError(
       requestErrors.MILLRACE_REQUEST_NOT_FOUND,
@@ -104,10 +142,29 @@ export class RequestService {
     );
   }
 
-  async #answer(found: FoundRequest): Promise<Answered> {
-    const result = found.result === undefined ? null : await this.#options.bodies.read(found.result);
-    return { document: requestDocument(found, result), isOver: found.endedAt !== undefined };
+  #answer(found: FoundRequest, part: ResultPart): Answered {
+    return { document: requestDocument(found, part), isOver: found.endedAt !== undefined };
   }
+
+  async #result({ result }: FoundRequest, takeRoom: TakeRoom | undefined): Promise<ResultPart> {
+    if (result === undefined) return { result: null };
+    takeRoom?.(bytesOfBody(result));
+    return { result: await this.#options.bodies.read(result) };
+  }
+
+  async #resultOrPlace(found: FoundRequest, takeRoom: TakeRoom | undefined): Promise<ResultPart> {
+    try {
+      if (found.result !== undefined) takeRoom?.(bytesOfBody(found.result));
+    } catch (error) {
+      if (error instanceof AppError) return placeOf(found);
+      throw error;
+    }
+    return await this.#result(found, undefined);
+  }
+}
+
+function placeOf({ id }: FoundRequest): ResultPart {
+  return { resultAt: `/v1/requests/${id}` };
 }
 
 /** A request that was written this moment: nothing has to be read of it. */

@@ -42,6 +42,10 @@ export const requestsSettings = z
       env: 'MILLRACE_REQUESTS_RESULT_BYTES',
       help: 'The largest result; a request whose pipeline says more fails.',
     }),
+    resultBytesInFlight: setting(wholeNumber(1024, 17_179_869_184).default(134_217_728), {
+      env: 'MILLRACE_REQUESTS_RESULT_BYTES_IN_FLIGHT',
+      help: 'Bytes of results that are being sent at once, by process; of one key a fifth, or one largest result. Beyond them answers are refused with Retry-After.',
+    }),
     streams: streamSettings,
   })
   .prefault({});

@@ -41,6 +41,8 @@ import {
   requestFilterFields,
 } from './state/list-requests.ts';
 import type { RequestDocument, RequestList } from './state/request-document.ts';
+import { ResultRoom } from './state/result-room.ts';
+import { roomFor } from './state/room-for.ts';
 import { applyWait, maxWaitToken } from './wait-preference.ts';
 
 const idParameter = {
@@ -55,10 +57,16 @@ const idParameter = {
 @Controller('v1/requests')
 export class RequestsController {
   readonly #service: RequestService;
+  readonly #room: ResultRoom;
   readonly #maxWaitSeconds: number;
 
-  constructor(@Inject(RequestService) service: RequestService, @Inject(maxWaitToken) maxWaitSeconds: number) {
+  constructor(
+    @Inject(RequestService) service: RequestService,
+    @Inject(ResultRoom) room: ResultRoom,
+    @Inject(maxWaitToken) maxWaitSeconds: number,
+  ) {
     this.#service = service;
+    this.#room = room;
     this.#maxWaitSeconds = maxWaitSeconds;
   }
 
@@ -130,9 +138,10 @@ export class RequestsController {
     @Res({ passthrough: true }) response: ResponseWriter,
   ): Promise<RequestDocument | undefined> {
     const waitMs = applyWait(request, response, this.#maxWaitSeconds);
+    const takeRoom = roomFor(this.#room, caller, response);
     const { document } = await whileConnected(
       request,
-      async (signal) => await this.#service.show(id, caller, { waitMs, signal }),
+      async (signal) => await this.#service.show(id, caller, { waitMs, signal, takeRoom }),
     );
     const tag = `"${hash('sha256', JSON.stringify(document)).slice(0, 32)}"`;
     response.header('etag', tag);

@@ -12,12 +12,13 @@ import { RequestService } from './request-service.ts';
 import { RequestsController } from './requests.controller.ts';
 import { cancelRequestSchema } from './state/list-requests.ts';
 import { requestListSchema, requestSchema } from './state/request-document.ts';
+import { ResultRoom } from './state/result-room.ts';
 import { maxWaitToken } from './wait-preference.ts';
 
 /** The part of the HTTP API. */
 export const httpPart: HttpPart = {
   controllers: [PipelineRequestsController, RequestsController, RequestEventsController],
-  services: [RequestService, maxWaitToken, RequestStreams, OpenStreams, StreamTokens],
+  services: [RequestService, ResultRoom, maxWaitToken, RequestStreams, OpenStreams, StreamTokens],
   providers: [{ provide: urlTokensToken, useExisting: StreamTokens }],
   answers: { Request: requestSchema, RequestList: requestListSchema, StreamToken: streamTokenSchema },
   requests: { SubmitRequest: submitRequestSchema, CancelRequest: cancelRequestSchema },

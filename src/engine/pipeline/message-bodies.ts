@@ -1,5 +1,6 @@
 import { AppError } from '../../kernel/app-error.ts';
 import { longTextBytes, ownTurn } from '../../kernel/event-loop-turn.ts';
+import { parseReference } from '../../drivers/payload-store/payload-reference.ts';
 import type { PayloadStore } from '../../drivers/payload-store/payload-store.ts';
 import type { StoredBody } from '../ledger/stored-message.ts';
 
@@ -8,6 +9,11 @@ export interface MessageBodyLimits {
   readonly inlineBytes: number;
   /** Data above this is refused. */
   readonly maxBytes: number;
+}
+
+/** Bytes of JSON of data, without reading it. */
+export function bytesOfBody(body: StoredBody): number {
+  return body.kind === 'inline' ? Buffer.byteLength(body.json) : parseReference(body.reference).sizeBytes;
 }
 
 /** Where the data of messages lies: small in the ledger's row, large in the payload store. */

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { HttpException } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
@@ -13,6 +12,7 @@ import { rememberPlace } from '../../http/request-places.ts';
 import { streamedBodies } from '../../http/streamed-bodies.ts';
 import { readRequestBody } from './request-body.ts';
 import { streamedBody } from './streamed-body.ts';
+import { whenAnswered } from '../../http/when-answered.ts';
 import type { CallerIdentification } from '../../http/caller.ts';
 import { shownPathOf } from '../../http/request-facts.ts';
 import { type RateState, type RefusalReason, type RequestLimits, routeOf } from './request-limits.ts';
@@ -240,24 +240,6 @@ async function readBytes(
 
 /** Requests that passed the door: where they are answered, and whose share they use. */
 const passed = new WeakMap<object, { readonly reply: FastifyReply; readonly share: string | undefined }>();
-
-/** Does the work once: when the answer is sent, or its connection is gone, or when what this answers is called before that. */
-function whenAnswered(answer: ServerResponse, work: () => void): () => void {
-  let isDone = false;
-  const once = (): void => {
-    if (isDone) return;
-    isDone = true;
-    work();
-  };
-  // Its connection has ended while it waited.
-  if (answer.destroyed) {
-    once();
-    return once;
-  }
-  answer.once('finish', once);
-  answer.once('close', once);
-  return once;
-}
 
 /** What hooks passed on: the request itself, which is a stream. */
 function asReadable(payload: unknown): Readable {

@@ -3,7 +3,7 @@ import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { BoundLevel } from '../../telemetry/bounds.ts';
-import { KeyShares } from './key-shares.ts';
+import { KeyShares } from '../../http/key-shares.ts';
 import { RequestTurns } from './request-turns.ts';
 
 /*

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Viewer } from '../../../http/operator.ts';
 import type { EndWatch } from './end-watch.ts';
+import type { TakeRoom } from '../request-service.ts';
 import { EventFold, type FoldedEvent } from './event-fold.ts';
 import type { RequestEventLog } from './event-log.ts';
 import { isFinal } from './request-event.ts';
@@ -22,12 +23,17 @@ export interface ShownRequest {
   readonly cost: { readonly usd: string };
   readonly onDisconnect: 'continue' | 'cancel';
   readonly disconnectGraceSeconds: number;
+  /** Of its final event, unless it is read elsewhere. */
   readonly result?: unknown;
+  readonly resultAt?: string | undefined;
   readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
 
-/** Shows a request. Throws MILLRACE_REQUEST_NOT_FOUND. */
+/** Shows a request without its result. Throws MILLRACE_REQUEST_NOT_FOUND. */
 export type ShowRequest = (id: string, viewer: Viewer) => Promise<ShownRequest>;
+
+/** Shows a request for its final event: with its result only where that is small and there is room for it. Throws MILLRACE_REQUEST_NOT_FOUND. */
+export type ShowEnd = (id: string, viewer: Viewer, takeRoom: TakeRoom) => Promise<ShownRequest>;
 
 /** What a client is told. */
 export type StreamEvent =
@@ -43,7 +49,7 @@ export interface StreamedEvent {
 export interface EventStreamsOptions {
   readonly log: RequestEventLog;
   readonly ends: EndWatch;
-  readonly show: ShowRequest;
+  readonly showEnd: ShowEnd;
   readonly clock: Clock;
 }
 
@@ -75,7 +81,14 @@ export class EventStreams {
       after,
       viewer,
       signal,
-    }: { readonly after: number; readonly viewer: Viewer; readonly signal: AbortSignal },
+      takeRoom,
+    }: {
+      readonly after: number;
+      readonly viewer: Viewer;
+      readonly signal: AbortSignal;
+      /** For the result, as long as the stream is open. */
+      readonly takeRoom: TakeRoom;
+    },
   ): AsyncGenerator<StreamedEvent, void> {
     if (after < acceptedId) yield { id: acceptedId, event: { kind: 'accepted', request } };
     const fold = new EventFold(request.id);
@@ -89,7 +102,7 @@ export class EventStreams {
       }
     }
     if (signal.aborted) return;
-    const final = finalEvent(await this.#options.show(request.id, viewer));
+    const final = finalEvent(await this.#options.showEnd(request.id, viewer, takeRoom));
     if (final !== undefined && final.id > after) yield final;
   }
 

@@ -1,8 +1,6 @@
-import type { ShownRequest, StreamedEvent } from './event-stream.ts';
+import type { StreamedEvent } from './event-stream.ts';
 import { sseFrame, sseRetry } from './sse-frame.ts';
 
-/** A larger result is read from the request itself. */
-const maxResultCharacters = 1_048_576;
 const retryMs = 2000;
 
 /** How a stream of events is written. */
@@ -21,20 +19,10 @@ export class NativeRendering implements StreamRendering {
   }
 
   render({ id, event }: StreamedEvent): string {
-    const data = 'request' in event ? { ...event, request: boundedRequest(event.request) } : event;
-    return sseFrame({ id, name: event.kind, data: JSON.stringify(data) });
+    return sseFrame({ id, name: event.kind, data: JSON.stringify(event) });
   }
 
   end(): string {
     return '';
   }
-}
-
-/** The request without a result that is too large for a line. */
-export function boundedRequest(
-  request: ShownRequest,
-): ShownRequest | (Omit<ShownRequest, 'result'> & { readonly resultAt: string }) {
-  const { result, ...rest } = request;
-  if (result === undefined || JSON.stringify(result).length <= maxResultCharacters) return request;
-  return { ...rest, resultAt: `/v1/requests/${request.id}` };
 }

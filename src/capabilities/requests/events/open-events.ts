@@ -11,10 +11,11 @@ import type { RequestMetrics } from '../request-metrics.ts';
 import type { RequestService } from '../request-service.ts';
 import type { RequestEnds } from '../state/request-ends.ts';
 import type { RequestStore } from '../state/request-store.ts';
+import type { ResultRoom } from '../state/result-room.ts';
 import { EndWatch } from './end-watch.ts';
 import { RequestEventLog } from './event-log.ts';
 import { EventOutlets } from './event-outlets.ts';
-import { EventStreams, type ShowRequest } from './event-stream.ts';
+import { EventStreams, type ShowEnd, type ShowRequest } from './event-stream.ts';
 import { OpenStreams } from './open-streams.ts';
 import { RequestListeners } from './request-listeners.ts';
 import { RequestStreams } from './request-streams.ts';
@@ -33,7 +34,8 @@ export interface EventsOptions {
   readonly bounds: BoundRegistry<'event_writes' | 'request_streams'>;
   readonly ends: RequestEnds;
   readonly store: Pick<RequestStore, 'listEndedAmong'>;
-  readonly service: Pick<RequestService, 'show'>;
+  readonly service: Pick<RequestService, 'stand' | 'showSmall'>;
+  readonly room: ResultRoom;
   readonly canceller: Pick<RequestCanceller, 'cancel'>;
 }
 
@@ -51,10 +53,13 @@ const maxStallMs = 30_000;
 const maxStreamMs = 3_600_000;
 const prolongMs = 1000;
 const leftMs = 250;
+/** A larger result is read from the request itself. */
+const maxResultBytes = 1_048_576;
 
 /** Composes what is told of requests while they are worked on. */
 export function openEvents(options: EventsOptions): EventsParts {
-  const { settings, database, clock, logger, metrics, bounds, ends, store, service, canceller } = options;
+  const { settings, database, clock, logger, metrics, bounds, ends, store, service, room, canceller } =
+    options;
   const log = new RequestEventLog({
     driver: options.eventLogs,
     clock,
@@ -74,7 +79,9 @@ export function openEvents(options: EventsOptions): EventsParts {
   ends.watch((ended) => {
     for (const { id, state } of ended) outlets.push(id, { kind: state });
   });
-  const show: ShowRequest = async (id, viewer) => (await service.show(id, viewer, { waitMs: 0 })).document;
+  const show: ShowRequest = (id, viewer) => service.stand(id, viewer);
+  const showEnd: ShowEnd = (id, viewer, takeRoom) =>
+    service.showSmall(id, viewer, { maxBytes: maxResultBytes, takeRoom });
   const open = new OpenStreams({
     clock,
     bounds,
@@ -105,10 +112,10 @@ export function openEvents(options: EventsOptions): EventsParts {
     listen: (id, listener) => ends.listen(id, listener),
     clock,
   });
-  const streams = new EventStreams({ log, ends: endWatch, show, clock });
+  const streams = new EventStreams({ log, ends: endWatch, showEnd, clock });
   return {
     services: [
-      [RequestStreams, new RequestStreams({ show, streams, open, listeners, tokens, clock })],
+      [RequestStreams, new RequestStreams({ show, streams, open, listeners, tokens, room, clock })],
       [OpenStreams, open],
       [StreamTokens, tokens],
     ],

@@ -4,6 +4,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { type EventStreams, finalIdOf, type ShowRequest, type ShownRequest } from './event-stream.ts';
 import { type EventsQuery, positionOf } from './events-query.ts';
 import { NativeRendering } from './native-rendering.ts';
+import type { ResultRoom } from '../state/result-room.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { RequestListeners } from './request-listeners.ts';
 import type { StreamTokenDocument } from './stream-token-document.ts';
@@ -16,6 +17,7 @@ export interface RequestStreamsOptions {
   readonly open: OpenStreams;
   readonly listeners: RequestListeners;
   readonly tokens: StreamTokens;
+  readonly room: ResultRoom;
   readonly clock: Clock;
 }
 
@@ -64,20 +66,29 @@ export class RequestStreams {
     caller: ApiKeyIdentity,
     { after, isNative }: { readonly after: number; readonly isNative: boolean },
   ): Promise<Readable> {
-    const { streams, open, listeners, clock } = this.#options;
+    const { streams, open, listeners, room, clock } = this.#options;
     const isListened = request.onDisconnect === 'cancel' && request.endedAt === undefined;
     const leave = isListened
       ? await listeners.listen(request.id, request.disconnectGraceSeconds * 1000)
       : () => undefined;
     const acceptedAt = new Date(request.createdAt);
     const isNew = after === 0 && clock.now().getTime() - acceptedAt.getTime() < newMs;
+    const share = shareOf(caller);
+    let giveRoom = (): void => undefined;
+    const takeRoom = (bytes: number): void => {
+      giveRoom = room.take(bytes, share);
+    };
+    const onClosed = (): void => {
+      giveRoom();
+      leave();
+    };
     try {
       return open.open({
         rendering: isNative ? new NativeRendering() : new UiMessageRendering(),
-        share: shareOf(caller),
+        share,
         acceptedAt: isNew ? acceptedAt : undefined,
-        events: (signal) => streams.open(request, { after, viewer: caller, signal }),
-        onClosed: leave,
+        events: (signal) => streams.open(request, { after, viewer: caller, signal, takeRoom }),
+        onClosed,
       });
     } catch (error) {
       leave();

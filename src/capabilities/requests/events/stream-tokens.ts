@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import type { ApiKeyIdentity } from '../../../http/api-key-identity.ts';
 import { headerOf, pathOf } from '../../../http/request-facts.ts';
 import type { UrlTokens } from '../../../http/url-tokens.ts';
@@ -8,9 +8,10 @@ import type { StreamTokenSecret } from './stream-token-secret.ts';
 
 /*
  * Tokens for `EventSource`, which sends no headers: each is good for reading the events of one request, for some minutes, by whoever has it. It says
- * whose key it was made with, so that what it does counts to that key, and is signed with a secret that all API processes know.
+ * whose key it was made with, so that what it does counts to that key and it is good no longer than that. It is encrypted with a secret that
+ * all API processes know: whoever has it learns nothing of the team or the key.
  *
- *   mrs_<base64url of request, key, team, name, end>.<base64url of HMAC-SHA256>
+ *   mrs_<base64url of nonce, tag, request, key, end; of a person its team and name as well: AES-256-GCM>
  */
 
 export interface StreamTokensOptions {
@@ -27,13 +28,15 @@ export interface StreamToken {
 
 const prefix = 'mrs_';
 const maxLength = 2048;
+const nonceBytes = 12;
+const tagBytes = 16;
 const eventsPath = /^\/v1\/requests\/([0-9a-fA-F-]{36})\/events$/;
 
 interface Claims {
   readonly request: Uuid;
   readonly key: Uuid;
-  readonly name: string;
-  readonly team?: string | undefined;
+  /** Of a person, of whom there is no row. */
+  readonly person?: { readonly name: string; readonly team?: string | undefined };
   readonly untilMs: number;
 }
 
@@ -45,12 +48,16 @@ export class StreamTokens implements UrlTokens {
   }
 
   /** Makes a token for one who may see the request. */
-  async create(request: Uuid, { id, name, team }: ApiKeyIdentity): Promise<StreamToken> {
+  async create(request: Uuid, { id, kind, name, team }: ApiKeyIdentity): Promise<StreamToken> {
     const { clock, lifeMs, secret } = this.#options;
     const untilMs = clock.now().getTime() + lifeMs;
-    const claims: Claims = { request, key: id, name, ...(team === undefined ? {} : { team }), untilMs };
-    const body = Buffer.from(JSON.stringify(claims)).toString('base64url');
-    const token = `${prefix}${body}.${signatureOf(body, await secret.current())}`;
+    const claims: Claims = {
+      request,
+      key: id,
+      ...(kind === undefined ? {} : { person: { name, team } }),
+      untilMs,
+    };
+    const token = `${prefix}${sealed(JSON.stringify(claims), await secret.current())}`;
     return { token, expiresAt: new Date(untilMs) };
   }
 
@@ -60,25 +67,49 @@ export class StreamTokens implements UrlTokens {
     if (asked === undefined || headerOf(request, 'authorization') !== undefined) return undefined;
     const claims = await this.#claimsOf(asked.token);
     if (claims === undefined || claims.request !== asked.id.toLowerCase()) return undefined;
-    const { key, name, team } = claims;
-    return { id: key, name, scopes: ['requests:read'], ...(team === undefined ? {} : { team }) };
+    const { key: id, person } = claims;
+    if (person === undefined) return { id, name: 'stream token', scopes: ['requests:read'] };
+    const { name, team } = person;
+    return { id, kind: 'person', name, scopes: ['requests:read'], ...(team === undefined ? {} : { team }) };
   }
 
   async #claimsOf(token: string): Promise<Claims | undefined> {
     if (!token.startsWith(prefix) || token.length > maxLength) return undefined;
-    const [body = '', signature = ''] = token.slice(prefix.length).split('.');
     const { secret, clock } = this.#options;
-    const expected = Buffer.from(signatureOf(body, await secret.current()));
-    const given = Buffer.from(signature);
-    if (expected.length !== given.length || !timingSafeEqual(expected, given)) return undefined;
-    // It is what `create` wrote: nobody else can sign.
-    const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Claims;
+    const text = opened(token.slice(prefix.length), await secret.current());
+    if (text === undefined) return undefined;
+    // It is what `create` wrote: nobody else has the secret.
+    const claims = JSON.parse(text) as Claims;
     return claims.untilMs > clock.now().getTime() ? claims : undefined;
   }
 }
 
-function signatureOf(body: string, secret: string): string {
-  return createHmac('sha256', secret).update(body).digest('base64url');
+function keyOf(secret: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secret, '', 'millrace stream tokens', 32));
+}
+
+function sealed(text: string, secret: string): string {
+  const nonce = randomBytes(nonceBytes);
+  const cipher = createCipheriv('aes-256-gcm', keyOf(secret), nonce);
+  const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64url');
+}
+
+/** Undefined for what was not sealed with the secret. */
+function opened(token: string, secret: string): string | undefined {
+  const bytes = Buffer.from(token, 'base64url');
+  // What is decoded in spite of what stands between is not what was made.
+  if (bytes.length <= nonceBytes + tagBytes || bytes.toString('base64url') !== token) return undefined;
+  const decipher = createDecipheriv('aes-256-gcm', keyOf(secret), bytes.subarray(0, nonceBytes), {
+    authTagLength: tagBytes,
+  });
+  decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
+  try {
+    return decipher.update(bytes.subarray(nonceBytes + tagBytes), undefined, 'utf8') + decipher.final('utf8');
+  } catch {
+    // Its tag is another's.
+    return undefined;
+  }
 }
 
 /** Of a request for the events of a request, with a token in its URL. */

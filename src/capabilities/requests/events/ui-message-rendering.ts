@@ -1,6 +1,6 @@
 import { addUsd, formatUsd, usd, zeroUsd } from '../../../kernel/money.ts';
 import type { ShownRequest, StreamedEvent, StreamEvent } from './event-stream.ts';
-import { boundedRequest, type StreamRendering } from './native-rendering.ts';
+import type { StreamRendering } from './native-rendering.ts';
 import type { DeltaEvent } from './request-event.ts';
 import { sseFrame } from './sse-frame.ts';
 
@@ -89,12 +89,11 @@ export class UiMessageRendering implements StreamRendering {
   }
 
   #complete(request: ShownRequest): readonly Chunk[] {
-    const shown = boundedRequest(request);
     // Where no stage publishes its answers, the result is what there is to see.
     const result =
-      'resultAt' in shown
-        ? { type: 'data-result', id: 'result', data: { resultAt: shown.resultAt } }
-        : { type: 'data-result', id: 'result', data: shown.result ?? null };
+      request.resultAt === undefined
+        ? { type: 'data-result', id: 'result', data: request.result ?? null }
+        : { type: 'data-result', id: 'result', data: { resultAt: request.resultAt } };
     return [
       ...this.#closeStep(),
       ...(this.#hasText ? [] : [result]),

@@ -80,6 +80,12 @@ export const requestSchema = z.object({
       'Of one that is completed: how many outputs its pipeline had. With 1 the result is that output, otherwise the list of all.',
     ),
   result: z.unknown().optional(),
+  resultAt: z
+    .string()
+    .optional()
+    .describe(
+      'Where the result is read, where it is too large for this answer, or too much of others is being sent.',
+    ),
   estimate: estimateSchema.optional().describe('Of one that was just accepted.'),
 });
 
@@ -98,8 +104,11 @@ export function summaryDocument(request: StandingRequest): RequestSummary {
   return { ...commonPart(request), ...(cost === undefined ? {} : { cost: costPart(cost, request) }) };
 }
 
-/** The document of a request; `result` is its data, read. */
-export function requestDocument(request: FoundRequest, result: unknown): RequestDocument {
+/** What an answer says of a result: the result, or where it is read. */
+export type ResultPart = { readonly result: unknown } | { readonly resultAt: string };
+
+/** The document of a request, with what is said of its result where it is completed. */
+export function requestDocument(request: FoundRequest, part: ResultPart | undefined): RequestDocument {
   const { stage, outputs } = request;
   return {
     ...commonPart(request),
@@ -107,7 +116,7 @@ export function requestDocument(request: FoundRequest, result: unknown): Request
     openMessages: request.open,
     cost: costPart(request.cost, request),
     ...(outputs === undefined ? {} : { outputs }),
-    ...(request.state === 'completed' ? { result } : {}),
+    ...(request.state === 'completed' ? part : {}),
   };
 }
 

@@ -31,6 +31,7 @@ export interface StandingRequest extends AcceptedRequest {
 
 /** One request with all that is known of it. */
 export interface FoundRequest extends StandingRequest {
+  /** Undefined as well where it was not wanted. */
   readonly result: StoredBody | undefined;
   readonly cost: RequestCost;
   /** Where it is by now: the stage of the message that has come furthest. */
@@ -65,10 +66,20 @@ export class RequestStore {
     this.#database = database;
   }
 
-  /** The request; undefined when there is none for the viewer. */
-  async find(id: string, { team, customer, feature }: RequestViewer): Promise<FoundRequest | undefined> {
+  /** The request; undefined when there is none for the viewer. Its result, or where that lies, only where it is wanted. */
+  async find(
+    id: string,
+    { team, customer, feature }: RequestViewer,
+    { withResult }: { readonly withResult: boolean },
+  ): Promise<FoundRequest | undefined> {
     if (!isUuid(id)) return undefined;
-    const { rows } = await this.#database.query<FoundRow>(sql.findRequest, [id, team, customer, feature]);
+    const { rows } = await this.#database.query<FoundRow>(sql.findRequest, [
+      id,
+      team,
+      customer,
+      feature,
+      withResult,
+    ]);
     const [row] = rows;
     if (row === undefined) return undefined;
     const { result, result_ref: reference, open, stage } = row;

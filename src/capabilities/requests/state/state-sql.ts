@@ -26,10 +26,10 @@ export const treeCost = (root: string): string => `(
 export const seenBy = (team: string, customer: string, feature: string): string =>
   `(${team}::text is null or q.team = ${team}::text) and (${customer}::text is null or q.customer = ${customer}::text) and (${feature}::text is null or q.feature = ${feature}::text)`;
 
-/** $1 id, $2 to $4 what the viewer may see. */
+/** $1 id, $2 to $4 what the viewer may see, $5 whether the result is read as well. */
 export const findRequest = named(
   'requests.find',
-  `select ${columns}, q.result, q.result_ref, ${hasBegun} as has_begun,
+  `select ${columns}, case when $5::boolean then q.result end as result, case when $5::boolean then q.result_ref end as result_ref, ${hasBegun} as has_begun,
      coalesce(q.calls, s.calls) as calls, coalesce(q.cost_usd::text, s.cost_usd) as cost_usd, coalesce(q.unpriced, s.unpriced) as unpriced,
      coalesce(q.unsettled, s.unsettled) as unsettled, coalesce(q.unsettled_usd::text, s.unsettled_usd) as unsettled_usd,
      o.open, o.stage
