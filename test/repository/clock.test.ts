@@ -8,6 +8,7 @@ const machineTime =
 /** Where the machine's time is meant. */
 const allowed: Readonly<Record<string, string>> = {
   'src/kernel/clock.ts': 'is the clock of the machine',
+  'src/http/when-answered.ts': 'tells Node how long a connection may be idle, which only a socket knows',
   'src/client/client-clock.ts': 'is the same for callers, who have nothing of the host',
 };
 
