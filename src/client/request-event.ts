@@ -37,7 +37,10 @@ export type RequestEventBody<Result = unknown> =
       readonly outcome: 'completed' | 'cancelled' | 'dead_lettered' | 'retried' | 'waits' | 'released';
       readonly code?: string | undefined;
     })
-  /** A call was settled; `soFarUsd` is what the request cost up to it, as an exact decimal string. */
+  /**
+   * A call was settled. `soFarUsd` is the sum of the calls since the log of events began, as an exact decimal string: after a
+   * restart of an embedded host it may fall. What the request cost is `cost.usd` of the request.
+   */
   | (OfMessage & {
       readonly kind: 'usage';
       readonly step: string;
