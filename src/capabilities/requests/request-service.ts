@@ -8,6 +8,7 @@ import type { RequestEstimates } from './intake/request-estimates.ts';
 import type { StageQueues } from './intake/stage-queues.ts';
 import type { AcceptedRequest, RequestOperator, RequestViewer } from './request.ts';
 import { requestErrors } from './request-errors.ts';
+import type { TakeRoom } from './take-room.ts';
 import {
   requestDocument,
   type RequestDocument,
@@ -17,12 +18,6 @@ import {
 } from './state/request-document.ts';
 import type { FoundRequest, RequestFilter, RequestStore } from './state/request-store.ts';
 import type { RequestWaiter } from './state/request-waiter.ts';
-
-/**
- * Takes room for so many bytes of a result before it is read; whoever is answered gives it back. Throws MILLRACE_OVERLOADED and
- * MILLRACE_RATE_LIMITED where there is none.
- */
-export type TakeRoom = (bytes: number) => void;
 
 /** How an answer comes about. */
 export interface Answering {

@@ -1,4 +1,4 @@
-import { maxUsd, zeroUsd } from '../../kernel/money.ts';
+import { maxUsd } from '../../kernel/money.ts';
 import { isOtherNameOf } from '../../pricing/model-match.ts';
 import type { Pricer, Pricing, UsageBeside } from '../../pricing/price.ts';
 import { type RatedCounts, type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
@@ -92,10 +92,11 @@ export function pricingOfStoredCall(
 }
 
 function reasonToKeep(call: SettledRow): UnrepricedReason | undefined {
-  const { settlement, priceReference, costUsd = zeroUsd } = call;
+  const { settlement, priceReference, costUsd } = call;
   if (settlement === 'free') return 'free';
   if (priceReference?.startsWith('charged by ') === true) return 'charged';
-  if (call.costUsd !== undefined && priceReference === undefined && !costUsd.isZero()) return 'billed';
+  // A bill of nothing is one as well: what has no price has no cost.
+  if (costUsd !== undefined && priceReference === undefined) return 'billed';
   return call.isErased ? 'erased' : undefined;
 }
 

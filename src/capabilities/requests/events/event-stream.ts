@@ -1,7 +1,7 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Viewer } from '../../../http/operator.ts';
 import type { EndWatch } from './end-watch.ts';
-import type { TakeRoom } from '../request-service.ts';
+import type { TakeRoom } from '../take-room.ts';
 import { EventFold, type FoldedEvent } from './event-fold.ts';
 import type { RequestEventLog } from './event-log.ts';
 import { isFinal } from './request-event.ts';
