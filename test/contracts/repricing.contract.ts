@@ -218,11 +218,13 @@ export function repricingContract(name: string, open: () => Promise<SqlDatabase>
       };
       await settle({ priceReference: 'charged by openrouter; list x', costUsd: usd('7') });
       await settle({ priceReference: undefined, costUsd: usd('8') });
+      // The provider has not billed it, as an operator knows.
+      await settle({ priceReference: undefined, costUsd: usd('0') });
       await settle({ settlement: 'free', priceReference: undefined, costUsd: usd('0') });
       await settle({ answeredModel: 'unheard-of', costUsd: usd('9') });
       await database.execute(`update millrace.calls set provider = 'house', model = 'nobody'`);
       const [report] = await repriceAll(database, bookOf(dear));
-      expect(report?.kept).toEqual({ free: 1, charged: 1, billed: 1, erased: 0, no_price: 1 });
+      expect(report?.kept).toEqual({ free: 1, charged: 1, billed: 2, erased: 0, no_price: 1 });
       expect(formatUsd(sumUsd([...(await rowCosts()).values()].map((cost) => usd(cost ?? '0'))))).toBe('24');
     });
 
