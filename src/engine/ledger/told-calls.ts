@@ -2,7 +2,7 @@ import { jsonRow, jsonRows, type JsonRow } from '../../drivers/sql-database/json
 import type { SqlDatabase, SqlExecutor } from '../../drivers/sql-database/sql-database.ts';
 import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
-import { writeSplittingRefused } from '../../kernel/split-refused.ts';
+import { isRefusedData, writeSplittingRefused } from '../../kernel/split-refused.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { CallWay } from './call-way.ts';
 import { settledColumns } from './call-rows.ts';
@@ -77,6 +77,9 @@ export class ToldCalls {
         (part) => this.#database.transaction((transaction) => write(transaction, part)),
         ({ call }, outcome) => outcomes.set(call, outcome),
       );
+    // What the store could not do is no word on any call: whoever told them tells them again.
+    for (const outcome of outcomes.values())
+      if (outcome.status === 'rejected' && !isRefusedData(outcome.reason)) throw outcome.reason;
     return calls.map((call) => {
       const outcome = outcomes.get(call);
       invariant(outcome !== undefined, 'every call has an outcome');

@@ -35,7 +35,8 @@ export interface TraceIntakeOptions {
   readonly metrics: UsageMetrics;
 }
 
-const idForm = /^(?!0+$)(?:[0-9a-f]{16}|[0-9a-f]{32})$/;
+const traceIdForm = /^(?!0+$)[0-9a-f]{32}$/;
+const spanIdForm = /^(?!0+$)[0-9a-f]{16}$/;
 /** A consistent sampler's threshold (OpenTelemetry, tracestate "ot=th:…"); 0 rejects nothing. */
 const sampledState = /(?:^|,)\s*ot=(?:[^,]*;)?th:(?!0*(?:[;,]|$))/;
 const maxDepth = 128;
@@ -68,7 +69,7 @@ export class TraceIntake {
       else if (outcome.value.kind === 'recorded') recorded += 1;
     }
     const rejected = reasons.length;
-    const duplicates = calls.length + rejected - recorded - rejected - refusedByStore(outcomes);
+    const duplicates = calls.length - recorded - refusedByStore(outcomes);
     const { metrics } = this.#options;
     metrics.increment('usage_told_total', { way: 'otlp', outcome: 'recorded' }, recorded);
     metrics.increment('usage_told_total', { way: 'otlp', outcome: 'duplicate' }, duplicates);
@@ -77,7 +78,7 @@ export class TraceIntake {
   }
 
   #callOf(span: ReceivedSpan, told: SpanUsage, caller: ApiKeyIdentity): ToldCall {
-    if (!idForm.test(span.traceId) || !idForm.test(span.spanId))
+    if (!traceIdForm.test(span.traceId) || !spanIdForm.test(span.spanId))
       throw invalidRequest([{ field: 'span', problem: 'must have a trace id and a span id' }]);
     if (sampledState.test(span.traceState))
       throw invalidRequest([
